@@ -1,0 +1,44 @@
+package lading
+
+import "context"
+
+// Identity is who is calling.
+type Identity struct {
+	// Subject names the caller: unique and never reused within a registry.
+	// Empty is anonymous.
+	Subject string
+}
+
+type identityKey struct{}
+
+// WithIdentity returns a context that carries who is calling.
+func WithIdentity(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, id)
+}
+
+// IdentityFrom returns who is calling; without one, anonymous.
+func IdentityFrom(ctx context.Context) Identity {
+	id, _ := ctx.Value(identityKey{}).(Identity)
+	return id
+}
+
+// GrantSource tells what the caller may see, now. A request that takes long (a
+// held delta, a stream) asks again.
+type GrantSource func(context.Context) (Grants, error)
+
+type grantsKey struct{}
+
+// WithGrants returns a context that carries what the caller may see.
+func WithGrants(ctx context.Context, src GrantSource) context.Context {
+	return context.WithValue(ctx, grantsKey{}, src)
+}
+
+// GrantsFrom returns what the caller may see, now. A context without grants
+// shows nothing: what nobody opened stays closed.
+func GrantsFrom(ctx context.Context) (Grants, error) {
+	src, ok := ctx.Value(grantsKey{}).(GrantSource)
+	if !ok {
+		return Grants{}, nil
+	}
+	return src(ctx)
+}
