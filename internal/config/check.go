@@ -1,0 +1,103 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Check returns every mistake in c as a Mistakes, or nil.
+func (c Config) Check() error {
+	m := mistakes(c)
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+func mistakes(c Config) Mistakes {
+	var m Mistakes
+	m.listen(c)
+	if c.Data == "" {
+		m.add("data", "is empty: name a directory")
+	} else if strings.ContainsRune(c.Data, 0) {
+		m.add("data", "holds a NUL character: name a directory")
+	}
+	if c.Durability != Full && c.Durability != Relaxed {
+		m.add("durability", "%q is not a durability: write full or relaxed", c.Durability)
+	}
+	m.catalog(c.Catalog)
+	m.within("http.header_timeout", c.HTTP.HeaderTimeout, time.Second, 10*time.Minute)
+	m.within("http.body_idle", c.HTTP.BodyIdle, time.Second, time.Hour)
+	m.within("http.idle_timeout", c.HTTP.IdleTimeout, time.Second, time.Hour)
+	if c.HTTP.MaxHeader < 4<<10 || c.HTTP.MaxHeader > 1<<20 {
+		m.add("http.max_header", "%v is out of bounds: 4KiB to 1MiB", c.HTTP.MaxHeader)
+	}
+	m.retention(c.Retention)
+	if c.Log.Format != LogText && c.Log.Format != LogJSON {
+		m.add("log.format", "%q is not a log format: write text or json", c.Log.Format)
+	}
+	return m
+}
+
+func (m *Mistakes) listen(c Config) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		m.add("listen", "%q is not an address: write host:port, such as 127.0.0.1:5000 or [::1]:5000", c.Listen)
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		m.add("listen", "%q is not a port: write a number from 0 (any free port) to 65535", port)
+	} else if strconv.FormatUint(n, 10) != port {
+		m.add("listen", "%q is not a port: write it as %d", port, n)
+	}
+	if !c.InsecureNoAuth && !loopback(host) {
+		m.add("listen", "%q can be reached from other machines, and callers are not authenticated yet: "+
+			"listen on a loopback address (127.0.0.1, [::1], localhost), or set insecure_no_auth: true "+
+			"to let everyone who can reach it push and delete", c.Listen)
+	}
+}
+
+// loopback reports whether a host, as written, can mean only this machine. A
+// name other than localhost might resolve to anything, and so may not.
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func (m *Mistakes) catalog(c Catalog) {
+	if c.URL != "" {
+		// The URL may hold a password: no message repeats it.
+		u, err := url.Parse(c.URL)
+		if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			m.add("catalog.url", "is not the URL of a PostgreSQL database: write postgres://user:password@host/database, "+
+				"or nothing for SQLite in the data directory")
+		}
+	}
+	if c.Shards < 1 || c.Shards > MaxShards {
+		m.add("catalog.shards", "%d is out of bounds: 1 to %d", c.Shards, MaxShards)
+	}
+}
+
+func (m *Mistakes) retention(r Retention) {
+	const year = 366 * 24 * time.Hour
+	m.within("retention.journal", r.Journal, time.Hour, 10*year)
+	m.within("retention.tombstones", r.Tombstones, time.Hour, 10*year)
+	m.within("retention.uploads", r.Uploads, time.Minute, year)
+	if r.Tombstones < r.Journal {
+		m.add("retention.tombstones", "%s is shorter than retention.journal, %s: deletions must be remembered at least as long as the journal",
+			formatDuration(r.Tombstones), formatDuration(r.Journal))
+	}
+}
+
+func (m *Mistakes) within(key string, d, least, most time.Duration) {
+	if d < least || d > most {
+		m.add(key, "%s is out of bounds: %s to %s", formatDuration(d), formatDuration(least), formatDuration(most))
+	}
+}
