@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/lading-dev/lading"
+)
+
+// specURL is where the extension is described.
+const specURL = "https://github.com/lading-dev/lading/blob/main/docs/spec/discovery.md"
+
+// extensionList is the answer of the extension _oci (distribution-spec,
+// extensions/_oci.md), with lading's limits beside what it has.
+type extensionList struct {
+	Extensions []extension `json:"extensions"`
+}
+
+type extension struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	URL         string   `json:"url"`
+	Endpoints   []string `json:"endpoints"`
+	Limits      limits   `json:"limits"`
+}
+
+type limits struct {
+	N             int `json:"n"`             // items a page
+	JournalDays   int `json:"journalDays"`   // how long changes are kept
+	TombstoneDays int `json:"tombstoneDays"` // how long a cursor counts
+	Wait          int `json:"wait"`          // seconds a delta may be held
+}
+
+// discover tells which extensions there are, of a repository only to those
+// who may see it.
+func (h *handler) discover(w *response, r *http.Request, q Request) error {
+	endpoints := []string{"_lading/list/repositories", "_lading/list/tags", "_lading/list/manifests", "_lading/list/namespaces"}
+	if q.Repository != "" {
+		if _, err := h.reg.Tags(r.Context(), q.Repository, "", 1); err != nil {
+			return err
+		}
+		endpoints = []string{"_lading/list/tags", "_lading/list/manifests", "_lading/manage/repository"}
+	}
+	setCaching(w.Header(), r, false)
+	writeJSON(w, r, http.StatusOK, "application/json", extensionList{[]extension{{
+		Name:        "_lading",
+		Description: "lists what there is, and what has changed, in order, with filters and by page",
+		URL:         specURL,
+		Endpoints:   endpoints,
+		Limits: limits{
+			N: lading.MaxPage, JournalDays: h.opt.JournalDays, TombstoneDays: h.opt.TombstoneDays,
+			Wait: int(lading.MaxWait / time.Second),
+		},
+	}}})
+	return nil
+}

@@ -1,0 +1,221 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/lading-dev/lading"
+)
+
+// Options adapts the handler to the server around it. The zero value works.
+type Options struct {
+	// Logger gets what clients are not told; nil discards it.
+	Logger *slog.Logger
+	// AbsoluteLocations makes Location headers absolute: ExternalURL, or else
+	// the request's own scheme and Host, before the path. Relative ones, the
+	// default, are right behind every proxy.
+	AbsoluteLocations bool
+	// ExternalURL is how clients reach the registry, without a slash at its
+	// end: "https://reg.example". Only for AbsoluteLocations.
+	ExternalURL string
+	// BodyIdle is how long a client may neither send a byte of a body that it
+	// announced nor take one of a long answer; 0 means 60 s.
+	//
+	// The server should set ReadHeaderTimeout and IdleTimeout, and leave
+	// ReadTimeout and WriteTimeout at zero: those would end long uploads and
+	// held requests.
+	BodyIdle time.Duration
+	// JournalDays and TombstoneDays are what discovery announces; 0 means 30
+	// and 90.
+	JournalDays, TombstoneDays int
+	// BaseCheck decides what GET /v2/ answers, which clients use to find out
+	// whether they must sign in; nil means that it is always well.
+	BaseCheck func(context.Context) error
+	// Challenge returns the WWW-Authenticate headers of a 401. The request is
+	// zero where the URL was not understood. Nil means HTTP basic.
+	Challenge func(*http.Request, Request) []string
+	// Jitter returns a number from 0 to n-1, for hints when to try again; nil
+	// means at random.
+	Jitter func(n int) int
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.BodyIdle == 0 {
+		o.BodyIdle = time.Minute
+	}
+	if o.JournalDays == 0 {
+		o.JournalDays = 30
+	}
+	if o.TombstoneDays == 0 {
+		o.TombstoneDays = 90
+	}
+	if o.BaseCheck == nil {
+		o.BaseCheck = func(context.Context) error { return nil }
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.IntN
+	}
+	return o
+}
+
+type handler struct {
+	reg lading.Registry
+	opt Options
+	log *slog.Logger
+}
+
+// New returns a handler of /v2/ over the registry. Who is calling is expected
+// in the request's context, where a handler around this one puts it.
+//
+// It must not be mounted behind anything that cleans paths with redirects.
+func New(reg lading.Registry, opt Options) http.Handler {
+	opt = opt.withDefaults()
+	return &handler{reg, opt, opt.Logger}
+}
+
+// Values of headers that are the same on every response. A client decides the
+// media type of a manifest, so a browser must never take one for a page.
+var (
+	apiVersion = []string{"registry/2.0"}
+	noSniff    = []string{"nosniff"}
+	noPage     = []string{"default-src 'none'; sandbox"}
+)
+
+func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w := &response{ResponseWriter: rw, idle: h.opt.BodyIdle}
+	head := w.Header()
+	head["Docker-Distribution-Api-Version"] = apiVersion
+	head["X-Content-Type-Options"] = noSniff
+	head["Content-Security-Policy"] = noPage
+	var q Request
+	defer h.recover(w, r, &q)
+	q, err := Parse(r.Method, r.URL.Path, r.URL.RawQuery)
+	if err == nil {
+		err = h.serve(w, r, q)
+	}
+	if err != nil {
+		h.fail(w, r, q, err)
+	}
+	w.finish()
+}
+
+// fail answers with the error unless an answer has begun: then the connection
+// is cut, so that the client does not take what it has for the whole.
+func (h *handler) fail(w *response, r *http.Request, q Request, err error) {
+	if !w.begun {
+		h.writeError(w, r, q, err)
+		return
+	}
+	h.logError(r, requestID(w.Header(), r), 0, asError(err), err)
+	panic(http.ErrAbortHandler)
+}
+
+// recover turns a panic into an internal failure.
+func (h *handler) recover(w *response, r *http.Request, q *Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	h.fail(w, r, *q, lading.ErrInternal.Wrap(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
+}
+
+func (h *handler) serve(w *response, r *http.Request, q Request) error {
+	switch q.Action {
+	case ActionBase:
+		return h.base(w, r)
+	case ActionBlobGet:
+		return h.getBlob(w, r, q)
+	case ActionBlobHead:
+		return h.headBlob(w, r, q)
+	case ActionBlobDelete:
+		return accepted(w, h.reg.DeleteBlob(r.Context(), q.Repository, q.Digest))
+	case ActionUploadStart:
+		return h.startUpload(w, r, q)
+	case ActionUploadWhole:
+		return h.uploadWhole(w, r, q)
+	case ActionUploadMount:
+		return h.mountBlob(w, r, q)
+	case ActionUploadStatus:
+		return h.uploadStatus(w, r, q)
+	case ActionUploadPatch:
+		return h.patchUpload(w, r, q)
+	case ActionUploadPut:
+		return h.putUpload(w, r, q)
+	case ActionUploadCancel:
+		return h.cancelUpload(w, r, q)
+	case ActionManifestGet:
+		return h.getManifest(w, r, q)
+	case ActionManifestHead:
+		return h.headManifest(w, r, q)
+	case ActionManifestPut:
+		return h.putManifest(w, r, q)
+	case ActionManifestDelete:
+		return accepted(w, h.deleteManifest(r.Context(), q))
+	case ActionTagsList:
+		return h.listTags(w, r, q)
+	case ActionCatalog:
+		return h.listCatalog(w, r, q)
+	case ActionReferrers:
+		return h.listReferrers(w, r, q)
+	case ActionDiscover:
+		return h.discover(w, r, q)
+	case ActionList:
+		return h.list(w, r, q)
+	case ActionRepositoryDelete:
+		return accepted(w, h.reg.DeleteRepository(r.Context(), q.Repository))
+	}
+	return lading.ErrInternal.Wrap(fmt.Errorf("no handler for action %d", q.Action))
+}
+
+func (h *handler) base(w *response, r *http.Request) error {
+	if err := h.opt.BaseCheck(r.Context()); err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", struct{}{})
+	return nil
+}
+
+// accepted answers 202 when there was no error.
+func accepted(w *response, err error) error {
+	if err != nil {
+		return err
+	}
+	return empty(w, http.StatusAccepted)
+}
+
+// empty answers without a body.
+func empty(w *response, status int) error {
+	if status != http.StatusNoContent {
+		w.Header().Set("Content-Length", "0")
+	}
+	w.WriteHeader(status)
+	return nil
+}
+
+// setLocation points to a path of this API.
+func (h *handler) setLocation(w *response, r *http.Request, q Request) {
+	w.Header().Set("Location", h.origin(r)+q.URL())
+}
+
+func (h *handler) origin(r *http.Request) string {
+	switch {
+	case !h.opt.AbsoluteLocations:
+		return ""
+	case h.opt.ExternalURL != "":
+		return h.opt.ExternalURL
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}

@@ -1,0 +1,172 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/lading-dev/lading"
+)
+
+// Action is what a request asks for.
+type Action int
+
+// The actions, with the endpoint ids of the distribution-spec ("Endpoints").
+const (
+	ActionBase             Action = iota + 1 // end-1
+	ActionBlobGet                            // end-2
+	ActionBlobHead                           // end-2
+	ActionBlobDelete                         // end-10
+	ActionUploadStart                        // end-4a, end-4c
+	ActionUploadWhole                        // end-4b: the blob is the body
+	ActionUploadMount                        // end-11
+	ActionUploadStatus                       // end-13
+	ActionUploadPatch                        // end-5
+	ActionUploadPut                          // end-6
+	ActionUploadCancel                       // end-14
+	ActionManifestGet                        // end-3
+	ActionManifestHead                       // end-3
+	ActionManifestPut                        // end-7a, end-7b
+	ActionManifestDelete                     // end-9: by digest, or a tag
+	ActionTagsList                           // end-8a, end-8b
+	ActionCatalog                            // the reserved extension _catalog
+	ActionReferrers                          // end-12a, end-12b
+	ActionDiscover                           // the extension _oci: what extensions there are
+	ActionList                               // discovery: a listing or a delta
+	ActionRepositoryDelete                   // discovery: a repository with all that is in it
+)
+
+// Request is a URL of the API, understood: every name, tag, digest, upload id
+// and parameter in it is of valid form. The zero value of a field means that
+// it is absent or does not belong to the action.
+type Request struct {
+	Action Action
+	// Head tells that the method was HEAD, for actions that answer both.
+	Head bool
+	// Repository is the repository's name; empty at registry scope.
+	Repository string
+	// Reference names the manifest of ActionManifest*.
+	Reference lading.Reference
+	// Digest is the blob's; the subject's of ActionReferrers.
+	Digest lading.Digest
+	// Upload is the id of the upload.
+	Upload string
+	// From is the repository to mount from; empty for any.
+	From string
+	// Algorithm is the digest algorithm that the client announced for an
+	// upload (end-4c).
+	Algorithm string
+	// Tags are the tags to put with a manifest that is put by digest.
+	Tags []string
+	// Limited tells that n= was given, and N is its value.
+	Limited bool
+	N       int
+	// Last is the name, or of ActionReferrers the digest, to begin after.
+	Last string
+	// Filtered tells that artifactType= was given, and ArtifactType is its
+	// value, which may be empty: a referrer without a type.
+	Filtered     bool
+	ArtifactType string
+	// Query is what ActionList asks; its Scope.Repository is Repository.
+	Query lading.Query
+}
+
+// Method returns the HTTP method of the request.
+func (q Request) Method() string {
+	switch q.Action {
+	case ActionUploadStart, ActionUploadWhole, ActionUploadMount:
+		return http.MethodPost
+	case ActionUploadPatch:
+		return http.MethodPatch
+	case ActionUploadPut, ActionManifestPut:
+		return http.MethodPut
+	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete:
+		return http.MethodDelete
+	case ActionBlobHead, ActionManifestHead:
+		return http.MethodHead
+	}
+	if q.Head {
+		return http.MethodHead
+	}
+	return http.MethodGet
+}
+
+// URL returns the request's path and query, from which [Parse] makes the
+// request again.
+func (q Request) URL() string {
+	path := q.path()
+	if query := q.query().Encode(); query != "" {
+		return path + "?" + query
+	}
+	return path
+}
+
+func (q Request) path() string {
+	repo := "/v2/"
+	if q.Repository != "" {
+		repo += q.Repository + "/"
+	}
+	switch q.Action {
+	case ActionBlobGet, ActionBlobHead, ActionBlobDelete:
+		return repo + "blobs/" + string(q.Digest)
+	case ActionUploadStart, ActionUploadWhole, ActionUploadMount:
+		return repo + "blobs/uploads/"
+	case ActionUploadStatus, ActionUploadPatch, ActionUploadPut, ActionUploadCancel:
+		return repo + "blobs/uploads/" + q.Upload
+	case ActionManifestGet, ActionManifestHead, ActionManifestPut, ActionManifestDelete:
+		return repo + "manifests/" + q.Reference.String()
+	case ActionTagsList:
+		return repo + "tags/list"
+	case ActionCatalog:
+		return repo + "_catalog"
+	case ActionReferrers:
+		return repo + "referrers/" + string(q.Digest)
+	case ActionDiscover:
+		return repo + "_oci/ext/discover"
+	case ActionList:
+		return repo + "_lading/list/" + string(q.Query.Kind)
+	case ActionRepositoryDelete:
+		return repo + "_lading/manage/repository"
+	}
+	return repo
+}
+
+func (q Request) query() url.Values {
+	v := url.Values{}
+	switch q.Action {
+	case ActionUploadStart, ActionUploadWhole, ActionUploadPut:
+		set(v, "digest", string(q.Digest))
+		set(v, "digest-algorithm", q.Algorithm)
+	case ActionUploadMount:
+		set(v, "mount", string(q.Digest))
+		set(v, "from", q.From)
+		set(v, "digest-algorithm", q.Algorithm)
+	case ActionManifestPut:
+		if len(q.Tags) > 0 {
+			v["tag"] = q.Tags
+		}
+	case ActionTagsList, ActionCatalog:
+		q.addPage(v)
+	case ActionReferrers:
+		q.addPage(v)
+		if q.Filtered {
+			v.Set("artifactType", q.ArtifactType)
+		}
+	case ActionList:
+		addListParameters(v, q.Query)
+	}
+	return v
+}
+
+func (q Request) addPage(v url.Values) {
+	if q.Limited {
+		v.Set("n", strconv.Itoa(q.N))
+	}
+	set(v, "last", q.Last)
+}
+
+func set(v url.Values, key, value string) {
+	if value != "" {
+		v.Set(key, value)
+	}
+}
