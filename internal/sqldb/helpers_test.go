@@ -1,12 +1,9 @@
 package sqldb_test
 
 import (
-	"path/filepath"
 	"testing"
+
+	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 )
 
-func urls(tb testing.TB) map[string]func(testing.TB) string {
-	return map[string]func(testing.TB) string{
-		"sqlite": func(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "db") },
-	}
-}
+func urls(testing.TB) map[string]func(testing.TB) string { return sqldbtest.URLs() }
