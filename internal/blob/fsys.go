@@ -55,18 +55,26 @@ func (osFS) create(path string) (file, error) {
 	return lockedFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
-// open makes sure that the file it locked still has the name: the process
-// that had the lock may have committed it, and then its bytes are a blob's.
+// open makes sure that the file it locked has this name and no other: else
+// its bytes are a blob's. The process that had the lock may have committed
+// it; and where rename is not atomic, a crash may have left both names.
 func (osFS) open(path string) (file, error) {
 	f, err := lockedFile(path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	if !sameFile(f, path) {
-		f.Close()
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	info, err := f.Stat()
+	if err == nil && isAt(info, path) {
+		if links(info) <= 1 {
+			return f, nil
+		}
+		err = os.Remove(path)
 	}
-	return f, nil
+	f.Close()
+	if err == nil {
+		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return nil, err
 }
 
 func lockedFile(path string, flag int) (*os.File, error) {
@@ -81,13 +89,9 @@ func lockedFile(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-func sameFile(f *os.File, path string) bool {
-	have, err := f.Stat()
-	if err != nil {
-		return false
-	}
+func isAt(info fs.FileInfo, path string) bool {
 	named, err := os.Lstat(path)
-	return err == nil && os.SameFile(have, named)
+	return err == nil && os.SameFile(info, named)
 }
 
 func (osFS) rename(from, to string) error          { return os.Rename(from, to) }

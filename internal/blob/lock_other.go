@@ -2,7 +2,13 @@
 
 package blob
 
-import "os"
+import (
+	"io/fs"
+	"os"
+)
 
 // lock does nothing here: one process at a time may use the directory.
 func lock(*os.File) error { return nil }
+
+// links is not known here.
+func links(fs.FileInfo) uint64 { return 1 }

@@ -4,6 +4,7 @@ package blob
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -24,4 +25,13 @@ func lock(f *os.File) error {
 			return os.NewSyscallError("flock", err)
 		}
 	}
+}
+
+// links is the number of names that a file has.
+func links(info fs.FileInfo) uint64 {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 1
+	}
+	return uint64(st.Nlink)
 }

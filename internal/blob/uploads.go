@@ -92,6 +92,9 @@ func (s *Directory) Create(ctx context.Context, owner string) (Upload, error) {
 
 // Resume implements [Store].
 func (s *Directory) Resume(ctx context.Context, owner, id string) (Upload, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("blob: resume upload: %w", err)
+	}
 	if !validID(id) {
 		return nil, fmt.Errorf("blob: resume upload: %w", ErrUploadUnknown)
 	}
