@@ -1,0 +1,10 @@
+package fsynclat
+
+import (
+	"os"
+	"syscall"
+)
+
+func datasync(f *os.File) error {
+	return os.NewSyscallError("fdatasync", syscall.Fdatasync(int(f.Fd())))
+}
