@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -24,6 +25,9 @@ func (h *handler) getBlob(w *response, r *http.Request, q Request) error {
 		return err
 	}
 	defer blob.Close()
+	if err := mendRange(r, w.Header(), blob.Descriptor().Size); err != nil {
+		return err
+	}
 	setDigest(w.Header(), blob.Descriptor().Digest)
 	w.Header()["Content-Type"] = octetStream
 	var content io.ReadSeeker = blob
@@ -33,6 +37,26 @@ func (h *handler) getBlob(w *response, r *http.Request, q Request) error {
 	http.ServeContent(w, r, "", time.Time{}, content)
 	if w.err != nil {
 		return fmt.Errorf("serve blob %s: %w", q.Digest, w.err)
+	}
+	return nil
+}
+
+// mendRange deals with two Range headers that net/http gets wrong: one in a
+// unit that nobody knows is to be ignored, and no last bytes cannot be served
+// (RFC 9110, 14.2 and 14.1.2).
+func mendRange(r *http.Request, head http.Header, size int64) error {
+	asked := r.Header.Get("Range")
+	if asked == "" {
+		return nil
+	}
+	ranges, ok := strings.CutPrefix(asked, "bytes=")
+	if !ok {
+		r.Header.Del("Range")
+		return nil
+	}
+	if suffix, ok := strings.CutPrefix(strings.TrimSpace(ranges), "-"); ok && strings.Trim(suffix, "0") == "" {
+		head.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+		return lading.ErrRangeInvalid.With("the range is empty")
 	}
 	return nil
 }

@@ -96,6 +96,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	head["X-Content-Type-Options"] = noSniff
 	head["Content-Security-Policy"] = noPage
 	var q Request
+	defer w.finish(r)
 	defer h.recover(w, r, &q)
 	q, err := Parse(r.Method, r.URL.Path, r.URL.RawQuery)
 	if err == nil {
@@ -104,7 +105,6 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.fail(w, r, q, err)
 	}
-	w.finish()
 }
 
 // fail answers with the error unless an answer has begun: then the connection

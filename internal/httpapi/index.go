@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 
@@ -18,22 +16,15 @@ const (
 
 // writeIndex answers with the page as an OCI image index. Saved as the
 // index.json of an image layout, it is what other tools read names from.
-func writeIndex(w *response, r *http.Request, l lading.Listing) error {
+func writeIndex(w *response, r *http.Request, l lading.Listing) {
 	index := newIndex()
 	for _, item := range l.Items {
-		for _, d := range descriptorsOf(item) {
-			b, err := json.Marshal(d)
-			if err != nil {
-				return fmt.Errorf("marshal descriptor: %w", err)
-			}
-			index.Manifests = append(index.Manifests, b)
-		}
+		index.Manifests = append(index.Manifests, descriptorsOf(item)...)
 	}
 	if l.Cursor != "" {
 		index.Annotations = map[string]string{annotationCursor: l.Cursor}
 	}
 	writeJSON(w, r, http.StatusOK, ocispec.MediaTypeImageIndex, index)
-	return nil
 }
 
 // descriptorsOf returns the item's descriptor once for each name it has: a

@@ -15,12 +15,15 @@ type listAnswer struct {
 	form    form
 	// base is the ETag that a 226 is a delta to.
 	base string
+	// once tells that the answer is to one question of one client: not even
+	// that client is to keep it.
+	once bool
 }
 
 // list answers a listing or a delta. An ETag is a cursor, and a registry knows
 // cursors only by Query.Since: conditions are turned into such queries here.
 func (h *handler) list(w *response, r *http.Request, q Request) error {
-	a := listAnswer{request: q, form: negotiate(r.Header["Accept"], q.Query.Kind)}
+	a := listAnswer{request: q, form: negotiate(r.Header["Accept"], q.Query.Kind), once: q.Query.Since != ""}
 	if a.form == formStream && q.Query.N == 0 {
 		a.request.Query.N = lading.MaxPage
 	}
@@ -85,7 +88,7 @@ func (h *handler) answerHeld(w *response, r *http.Request, a *listAnswer, held [
 			h.writeNotModified(w, r, tag, changes.Cursor)
 			return true, nil
 		case delta:
-			a.Listing, a.base = changes, tag.raw
+			a.Listing, a.base = changes, `"`+tag.opaque+`"`
 			return true, h.writeList(w, r, *a)
 		}
 		break
@@ -128,7 +131,7 @@ func (h *handler) writeNotModified(w *response, r *http.Request, tag etag, curso
 // writeList answers with a page, or with a stream that begins with it.
 func (h *handler) writeList(w *response, r *http.Request, a listAnswer) error {
 	head := w.Header()
-	setCaching(head, r, a.Delta)
+	setCaching(head, r, a.Delta || a.once)
 	status := http.StatusOK
 	if a.base != "" {
 		status = http.StatusIMUsed
@@ -148,7 +151,8 @@ func (h *handler) writeList(w *response, r *http.Request, a listAnswer) error {
 		head.Set("Lading-Cursor", a.Cursor)
 	}
 	if a.form == formIndex && !a.Delta {
-		return writeIndex(w, r, a.Listing)
+		writeIndex(w, r, a.Listing)
+		return nil
 	}
 	writeJSON(w, r, status, mediaTypeList, pageOf(a.Listing))
 	return nil

@@ -71,12 +71,11 @@ func setNext(head http.Header, next Request) {
 	head.Set("Link", "<"+next.URL()+`>; rel="next"`)
 }
 
-// setCaching says who may keep a listing for how long. A delta answers one
-// client's question of one moment.
-func setCaching(head http.Header, r *http.Request, delta bool) {
+// setCaching says who may keep a listing for how long, or that nobody may.
+func setCaching(head http.Header, r *http.Request, once bool) {
 	head.Set("Vary", "Authorization, Accept, Accept-Encoding, A-IM")
 	switch {
-	case delta:
+	case once:
 		head.Set("Cache-Control", "no-store")
 	case r.Header.Get("Authorization") != "" || lading.IdentityFrom(r.Context()).Subject != "":
 		head.Set("Cache-Control", "private, no-cache")

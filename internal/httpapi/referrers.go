@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"github.com/lading-dev/lading"
+	specs "github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -13,16 +13,12 @@ import (
 // and they refuse manifests over 4 MiB.
 const maxReferrersBody = 4<<20 - 1<<10
 
-// rawIndex is an image index whose descriptors are marshalled already.
-type rawIndex struct {
-	SchemaVersion int               `json:"schemaVersion"`
-	MediaType     string            `json:"mediaType"`
-	Manifests     []json.RawMessage `json:"manifests"`
-	Annotations   map[string]string `json:"annotations,omitempty"`
-}
-
-func newIndex() rawIndex {
-	return rawIndex{SchemaVersion: 2, MediaType: ocispec.MediaTypeImageIndex, Manifests: []json.RawMessage{}}
+// newIndex returns an empty image index, whose list is never null.
+func newIndex() ocispec.Index {
+	return ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: []lading.Descriptor{},
+	}
 }
 
 // listReferrers answers which manifests have the digest as their subject
@@ -38,10 +34,7 @@ func (h *handler) listReferrers(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
-	index, last, more, err := referrersIndex(page, q)
-	if err != nil {
-		return err
-	}
+	index, last, more := referrersIndex(page, q)
 	if more {
 		next := q
 		next.Head, next.Last = false, string(last)
@@ -57,22 +50,27 @@ func (h *handler) listReferrers(w *response, r *http.Request, q Request) error {
 
 // referrersIndex makes an index of as many descriptors as one answer holds,
 // one at least. It returns the digest after which the next page begins.
-func referrersIndex(page lading.Referrers, q Request) (index rawIndex, last lading.Digest, more bool, err error) {
+func referrersIndex(page lading.Referrers, q Request) (index ocispec.Index, last lading.Digest, more bool) {
 	index = newIndex()
 	size := 0
 	for _, d := range page.Manifests {
-		b, err := json.Marshal(d)
-		if err != nil {
-			return index, "", false, fmt.Errorf("marshal descriptor: %w", err)
-		}
-		if size += len(b) + 1; size > maxReferrersBody && last != "" {
-			return index, last, true, nil
+		if size += sizeOf(d); size > maxReferrersBody && last != "" {
+			return index, last, true
 		}
 		last = d.Digest
 		if q.Filtered && d.ArtifactType != q.ArtifactType {
 			continue // only where the filter is for no type, which a registry is not asked
 		}
-		index.Manifests = append(index.Manifests, b)
+		index.Manifests = append(index.Manifests, d)
 	}
-	return index, last, page.More && last != "", nil
+	return index, last, page.More && last != ""
+}
+
+// sizeOf is the length of the descriptor in JSON, or a little more.
+func sizeOf(d lading.Descriptor) int {
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic("httpapi: " + err.Error()) // it is made of strings and numbers
+	}
+	return len(b) + 1
 }

@@ -14,41 +14,49 @@ import (
 	"github.com/lading-dev/lading"
 )
 
-// A response is a ResponseWriter that a client cannot hold up for ever: once
-// more is written than a socket takes at once, each further step of it has
-// the idle time and no more.
+// A response is a ResponseWriter that a client cannot hold up for ever: each
+// step of an answer has the idle time and no more. The server takes the
+// deadline away when the request is done.
 type response struct {
 	http.ResponseWriter
 	idle  time.Duration
 	begun bool  // a status has been sent
-	bytes int64 // written so far
-	armed bool  // a write deadline is set
+	fresh bool  // nothing has been written since the deadline was set
 	err   error // of copying into the response
 }
 
-const (
-	unarmed  = 32 << 10 // bytes that go without a deadline
-	copyStep = 1 << 20  // bytes of a copy that share a deadline
-)
+// step is how many bytes of an answer share a deadline.
+const step = 1 << 20
 
 // Unwrap is for http.ResponseController.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) WriteHeader(status int) {
-	w.begun = w.begun || status >= 200
+	if status >= 200 && !w.begun {
+		w.begun = true
+		w.arm()
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *response) Write(p []byte) (int, error) {
+func (w *response) Write(p []byte) (total int, err error) {
 	w.begun = true
-	if w.bytes += int64(len(p)); w.bytes > unarmed {
+	for err == nil {
+		var n int
+		part := p[:min(len(p), step)]
 		w.arm()
+		n, err = w.ResponseWriter.Write(part)
+		w.fresh = false
+		total += n
+		if p = p[len(part):]; len(p) == 0 {
+			break
+		}
 	}
-	return w.ResponseWriter.Write(p)
+	return total, err
 }
 
-// ReadFrom copies in steps, each with its own deadline. The steps reach the
-// connection as they are, so a file still goes by sendfile.
+// ReadFrom copies in steps. They reach the connection as they are, so a file
+// still goes by sendfile.
 func (w *response) ReadFrom(src io.Reader) (total int64, err error) {
 	w.begun = true
 	limited, ok := src.(*io.LimitedReader)
@@ -56,32 +64,35 @@ func (w *response) ReadFrom(src io.Reader) (total int64, err error) {
 		limited = &io.LimitedReader{R: src, N: 1<<63 - 1}
 	}
 	for limited.N > 0 && err == nil {
-		w.arm()
-		step := &io.LimitedReader{R: limited.R, N: min(limited.N, copyStep)}
-		want := step.N
+		part := &io.LimitedReader{R: limited.R, N: min(limited.N, step)}
+		want := part.N
 		var n int64
-		n, err = io.Copy(w.ResponseWriter, step)
+		w.arm()
+		n, err = io.Copy(w.ResponseWriter, part)
+		w.fresh = false
 		limited.N -= n
 		total += n
 		if n < want {
 			break
 		}
 	}
-	w.bytes += total
 	w.err = err
 	return total, err
 }
 
-// arm gives the next write the idle time. A writer that knows no deadlines,
-// as in tests, goes without.
+// arm gives the next step the idle time. A writer that knows no deadlines, as
+// in tests, goes without.
 func (w *response) arm() {
-	w.armed = true
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.idle))
+	if !w.fresh {
+		w.fresh = true
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.idle))
+	}
 }
 
 // unhurried takes away a deadline that the server set for the whole request,
 // for answers that take their time.
 func (w *response) unhurried() {
+	w.fresh = false
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Time{})
 }
 
@@ -89,18 +100,18 @@ func (w *response) unhurried() {
 func (w *response) flush() error {
 	w.arm()
 	err := http.NewResponseController(w.ResponseWriter).Flush()
+	w.fresh = false
 	if errors.Is(err, http.ErrNotSupported) {
 		return nil
 	}
 	return err
 }
 
-// finish sends the rest under the deadline and takes the deadline away: it
-// belongs to the connection, and the next request on it has its own.
-func (w *response) finish() {
-	if w.armed {
-		_ = w.flush()
-		w.unhurried()
+// finish bounds what the server does for a body that nobody has read: it
+// waits for the rest, to use the connection again.
+func (w *response) finish(r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(w.idle))
 	}
 }
 

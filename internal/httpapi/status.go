@@ -6,10 +6,8 @@ import (
 	"github.com/lading-dev/lading"
 )
 
-// Failures of the request's body, which no registry knows of.
-const (
-	codeBodyTimeout lading.Code = "REQUEST_TIMEOUT"
-)
+// codeBodyTimeout is a body that does not arrive, which no registry knows of.
+const codeBodyTimeout lading.Code = "REQUEST_TIMEOUT"
 
 // A status is how an error code is shown: with which HTTP status, and as
 // which code where the wire has another word for it.
