@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lading-dev/lading/internal/sqldb"
+	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 )
 
 func benchDB(b *testing.B, url string) *sqldb.DB {
@@ -57,7 +58,7 @@ var payload = make([]byte, 1024)
 
 func BenchmarkUpdate(b *testing.B) {
 	for _, callers := range []int{1, 8, 32} {
-		for name, url := range urls(b) {
+		for name, url := range sqldbtest.URLs() {
 			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) {
 				db := benchDB(b, url(b))
 				var next atomic.Int64
@@ -94,7 +95,7 @@ func BenchmarkUpdate(b *testing.B) {
 
 // BenchmarkGroupOfOne is the cost of the statements without the sync.
 func BenchmarkStatements(b *testing.B) {
-	for name, url := range urls(b) {
+	for name, url := range sqldbtest.URLs() {
 		b.Run(name, func(b *testing.B) {
 			db := benchDB(b, url(b))
 			var id int64
@@ -119,7 +120,7 @@ func BenchmarkStatements(b *testing.B) {
 }
 
 func BenchmarkPointRead(b *testing.B) {
-	for name, url := range urls(b) {
+	for name, url := range sqldbtest.URLs() {
 		b.Run(name, func(b *testing.B) {
 			db := benchDB(b, url(b))
 			const n = 10_000

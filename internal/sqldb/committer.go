@@ -196,25 +196,16 @@ func (c *committer) serve(jobs []*job) {
 		return
 	}
 	err := c.commit(jobs)
-	var all *groupError
+	var all *groupError // no use to run them alone
 	if err == nil || len(jobs) == 1 || errors.As(err, &all) {
 		finish(jobs, err)
 		return
 	}
 	for _, j := range jobs {
-		c.alone(j)
+		c.db.counts.reruns.Add(1)
+		one := []*job{j}
+		finish(one, c.commit(one))
 	}
-}
-
-// alone runs one job of a group that failed.
-func (c *committer) alone(j *job) {
-	if err := j.ctx.Err(); err != nil {
-		j.answer(err)
-		return
-	}
-	c.db.counts.reruns.Add(1)
-	one := []*job{j}
-	finish(one, c.commit(one))
 }
 
 // finish answers the jobs of a group that ended with err.

@@ -133,6 +133,9 @@ func (c *committer) hook(tx *Tx, fn func(*Tx) error) error {
 // runJob runs one function. Its error stays in the job while it has not
 // written; afterwards it is the group's.
 func (c *committer) runJob(tx *Tx, j *job) error {
+	if j.err = j.ctx.Err(); j.err != nil {
+		return nil // nobody waits for it any more
+	}
 	group := tx.ctx
 	tx.ctx, tx.dirty, tx.after = context.WithoutCancel(j.ctx), false, nil
 	j.err = guarded(j.fn, tx)

@@ -85,7 +85,9 @@ func fromValue(dest any, v driver.Value) error {
 	case *[]byte:
 		switch x := v.(type) {
 		case []byte:
-			*d = x
+			if *d = x; x == nil { // the driver's way to return no bytes, not NULL
+				*d = []byte{}
+			}
 			return nil
 		case string:
 			*d = []byte(x)
