@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lading-dev/lading/internal/config"
+)
+
+func configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Look at configuration files",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(configCheckCommand())
+	return cmd
+}
+
+func configCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "Tell every mistake in a configuration file",
+		Long: `Reads a configuration file as 'lading serve' would and tells every mistake in
+it, one a line: file:line: key: what is wrong and what is allowed. Nothing is
+opened. Exits with 2 when there are mistakes.`,
+		Example: `  lading config check lading.yaml`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := config.Load(args[0])
+			if err != nil {
+				return &failure{fmt.Errorf("the configuration is not usable:\n%w", err), exitUsage}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: serves on %s, data in %s, catalog %s\n",
+				args[0], cfg.Listen, cfg.Data, cfg.Catalog.Redacted())
+			return nil
+		},
+	}
+}

@@ -1,0 +1,79 @@
+// Command lading is an OCI artifact registry that always knows, and can always
+// tell, what it holds. This package is the command line alone: it reads flags,
+// loads the configuration and hands over to internal/server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes, as `lading --help` tells them.
+const (
+	exitDone   = 0
+	exitFailed = 1 // the command could not do its work
+	exitUsage  = 2 // the command line or the configuration is wrong
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run carries out one command line and returns its exit code. It ends early,
+// in good order, when ctx does.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var failed *failure
+	if errors.As(err, &failed) {
+		fmt.Fprintf(stderr, "lading: %v\n", failed.err)
+		return failed.code
+	}
+	fmt.Fprintf(stderr, "lading: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+	return exitUsage
+}
+
+// failure is the error of a command that was understood. Any other error out
+// of cobra is about the command line.
+type failure struct {
+	err  error
+	code int
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lading",
+		Short: "An OCI artifact registry that can always tell what it holds",
+		Long: `lading is an OCI artifact registry that always knows, and can always tell, what
+it holds: list it with order, filters and paging, keep the cursor, and ask
+later for only what changed.
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.`,
+		Example: `  lading serve
+  lading serve --listen 127.0.0.1:0 --data /tmp/try
+  lading config check lading.yaml`,
+		SilenceErrors: true, // run tells them, once
+		SilenceUsage:  true,
+	}
+	root.AddCommand(serveCommand(), configCommand(), versionCommand())
+	return root
+}

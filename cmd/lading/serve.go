@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lading-dev/lading/internal/config"
+)
+
+// How long the end may take: requests in flight first, then the stores.
+// Together below the 10 seconds that container runtimes allow.
+const (
+	drainTime = 6 * time.Second
+	closeTime = 3 * time.Second
+)
+
+func serveCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the registry",
+		Long: `Serves the registry until SIGINT or SIGTERM: then no new request is taken,
+those in flight may end, and the stores are closed. A second signal ends the
+process at once; nothing that was acknowledged is lost.
+
+Without a configuration file it serves on 127.0.0.1:5000 and keeps everything
+in ./lading-data. The first line on standard output tells the address; the log
+is on standard error.`,
+		Example: `  lading serve
+  lading serve --config /etc/lading.yaml
+  lading serve --listen 127.0.0.1:0 --data /tmp/try   # any free port`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file, overrides(cmd)...)
+			if err != nil {
+				return &failure{fmt.Errorf("the configuration is not usable:\n%w", err), exitUsage}
+			}
+			log := newLogger(cfg.Log, cmd.ErrOrStderr())
+			if err := serve(cmd.Context(), cfg, log, cmd.OutOrStdout()); err != nil {
+				return &failure{fmt.Errorf("serve: %w", err), exitFailed}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE` (see lading.example.yaml)")
+	cmd.Flags().String("listen", "", "`ADDR` to serve on, host:port (default 127.0.0.1:5000)")
+	cmd.Flags().String("data", "", "`DIR` that holds the registry (default ./lading-data)")
+	return cmd
+}
+
+// overrides are the flags that were given and stand for keys of the file.
+func overrides(cmd *cobra.Command) []config.Override {
+	var given []config.Override
+	for _, key := range []string{"listen", "data"} {
+		if f := cmd.Flags().Lookup(key); f.Changed {
+			given = append(given, config.Override{Place: "--" + key, Key: key, Value: f.Value.String()})
+		}
+	}
+	return given
+}
+
+func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: cfg.Level}
+	if cfg.Format == config.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+// serve runs a registry until ctx ends. It tells its address on stdout once
+// requests are taken.
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.Writer) error {
+	ln, err := listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	reg, err := openRegistry(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	if cfg.InsecureNoAuth {
+		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
+	}
+	greet(stdout, ln.Addr(), cfg)
+	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, log)
+	// ctx has ended by now: what is left to do has a time of its own.
+	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	if closeErr := reg.Close(closeCtx); closeErr != nil {
+		err = errors.Join(err, fmt.Errorf("close the registry: %w", closeErr))
+	}
+	log.Info("stopped")
+	return err
+}
+
+// listen opens the address. What "localhost" resolved to is checked as well:
+// the configuration could judge its name only.
+func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, err // says "listen tcp ADDR: why"
+	}
+	if a, ok := ln.Addr().(*net.TCPAddr); !cfg.InsecureNoAuth && (!ok || !a.IP.IsLoopback()) {
+		ln.Close()
+		return nil, fmt.Errorf("%s is %v, which other machines can reach, and insecure_no_auth is not set", cfg.Listen, ln.Addr())
+	}
+	return ln, nil
+}
+
+// greet writes the first line: where it is and what to try.
+func greet(w io.Writer, addr net.Addr, cfg config.Config) {
+	at := addr.String()
+	if a, ok := addr.(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		at = fmt.Sprintf("127.0.0.1:%d", a.Port)
+	}
+	fmt.Fprintf(w, "lading serves http://%s (data in %s, catalog %s). Try: curl -i http://%s/v2/_lading/list/repositories\n",
+		at, cfg.Data, cfg.Catalog.Redacted(), at)
+}
+
+// serveOn takes requests from ln until ctx ends and those in flight are
+// answered, or drainTime is over.
+func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HTTP, log *slog.Logger) error {
+	// Requests outlive ctx by the time to drain. Reads and writes of bodies
+	// have deadlines of their own, set as they move, so there is no
+	// ReadTimeout or WriteTimeout here: both would bound whole transfers.
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: cfg.HeaderTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    int(cfg.MaxHeader),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return requests },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("take connections: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping: requests in flight may end", "within", drainTime)
+	return drain(ctx, srv, cut)
+}
+
+// drain ends a server: in peace if it can, by force when the time is over. An
+// upload that is cut can be resumed.
+func drain(ctx context.Context, srv *http.Server, cut context.CancelFunc) error {
+	peace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	err := srv.Shutdown(peace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		cut()
+		err = srv.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
