@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/server"
 )
 
 // registry is what serve needs of a running registry.
@@ -17,11 +18,6 @@ type registry interface {
 	Close(context.Context) error
 }
 
-func openRegistry(context.Context, config.Config, *slog.Logger) (registry, error) {
-	return nothing{}, nil
+func openRegistry(ctx context.Context, cfg config.Config, log *slog.Logger) (registry, error) {
+	return server.New(ctx, cfg, log)
 }
-
-type nothing struct{}
-
-func (nothing) Handler() http.Handler       { return http.NotFoundHandler() }
-func (nothing) Close(context.Context) error { return nil }

@@ -1,0 +1,121 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/journal"
+	"github.com/lading-dev/lading/internal/sqldb"
+)
+
+// LinkBlob makes a blob, whose bytes are durable, pullable from a repository.
+// The repository comes to be, invisibly, if it is not there.
+func (c *Catalog) LinkBlob(ctx context.Context, repo string, d digest.Digest, size int64) error {
+	enc := EncodeDigest(d)
+	return c.db.Update(ctx, c.Shard(repo), func(tx *sqldb.Tx) error {
+		var repoID, blobID, linked int64
+		err := tx.Batch(
+			sqldb.Q{SQL: `SELECT id FROM repository WHERE name=?`, Args: []any{repo}, Scan: scanID(&repoID)},
+			sqldb.Q{SQL: `SELECT id FROM blob WHERE digest=? AND shard=?`, Args: []any{enc, tx.Shard()}, Scan: scanID(&blobID)},
+			sqldb.Q{SQL: `SELECT l.blob FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id WHERE r.name=?`,
+				Args: []any{enc, tx.Shard(), repo}, Scan: scanID(&linked)},
+		)
+		if err != nil || linked != 0 {
+			return err
+		}
+		w := journal.From(tx)
+		if repoID == 0 {
+			repoID = w.NewID()
+			tx.Exec(`INSERT INTO repository(id,name,incarnation,rev,born,mod,previous,tags,manifests,size) VALUES(?,?,NULL,0,0,0,0,0,0,0)`, repoID, repo)
+		}
+		if blobID == 0 {
+			blobID = w.NewID()
+			tx.Exec(`INSERT INTO blob(id,digest,shard,size) VALUES(?,?,?,?)`, blobID, enc, tx.Shard(), size)
+		}
+		tx.Exec(`INSERT INTO repository_blob(repo,blob) VALUES(?,?)`, repoID, blobID)
+		return nil
+	})
+}
+
+func scanID(id *int64) func(sqldb.Rows) error {
+	*id = 0
+	return func(rows sqldb.Rows) error {
+		*id = 0
+		for rows.Next() {
+			if err := rows.Scan(id); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+}
+
+// BlobSize returns the size of a blob that is linked in the repository, which
+// may be unborn.
+//
+// Errors: NAME_UNKNOWN, BLOB_UNKNOWN.
+func (c *Catalog) BlobSize(ctx context.Context, repo string, d digest.Digest) (int64, error) {
+	var size int64
+	q := c.db.Read()
+	err := q.QueryRow(ctx, `SELECT b.size FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id WHERE r.name=?`,
+		EncodeDigest(d), c.Shard(repo), repo).Scan(&size)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return 0, c.whichUnknown(ctx, q, repo, lading.ErrBlobUnknown)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("catalog: blob: %w", err)
+	}
+	return size, nil
+}
+
+// whichUnknown returns other if the repository is there, even unborn, and
+// NAME_UNKNOWN otherwise.
+func (c *Catalog) whichUnknown(ctx context.Context, q sqldb.Querier, repo string, other error) error {
+	var one int64
+	err := q.QueryRow(ctx, `SELECT 1 FROM repository WHERE name=?`, repo).Scan(&one)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return lading.ErrNameUnknown
+	}
+	if err != nil {
+		return fmt.Errorf("catalog: repository: %w", err)
+	}
+	return other
+}
+
+// UnlinkBlob makes a blob no longer pullable from the repository.
+//
+// Errors: NAME_UNKNOWN, BLOB_UNKNOWN, CONFLICT when a manifest of the
+// repository uses it.
+func (c *Catalog) UnlinkBlob(ctx context.Context, repo string, d digest.Digest) error {
+	return c.db.Update(ctx, c.Shard(repo), func(tx *sqldb.Tx) error {
+		r, err := loadRepository(tx, repo)
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return lading.ErrNameUnknown
+		}
+		var blob int64
+		err = tx.QueryRow(tx.Context(), `SELECT b.id FROM blob b JOIN repository_blob l ON l.repo=? AND l.blob=b.id WHERE b.digest=? AND b.shard=?`,
+			r.id, EncodeDigest(d), tx.Shard()).Scan(&blob)
+		if errors.Is(err, sqldb.ErrNoRows) {
+			return lading.ErrBlobUnknown
+		}
+		if err != nil {
+			return fmt.Errorf("catalog: unlink blob: %w", err)
+		}
+		users, err := digests(tx, `SELECT m.digest FROM manifest_blob u JOIN manifest m ON m.id=u.manifest WHERE u.repo=? AND u.blob=? LIMIT 10`, r.id, blob)
+		if err != nil {
+			return err
+		}
+		if len(users) > 0 {
+			return lading.ErrConflict.With("the manifest %s uses the blob: delete that first", users[0]).WithDetail(ParentsDetail{users})
+		}
+		tx.Exec(`DELETE FROM repository_blob WHERE repo=? AND blob=?`, r.id, blob)
+		return nil
+	})
+}

@@ -1,0 +1,370 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/journal"
+	"github.com/lading-dev/lading/internal/sqldb"
+)
+
+// Manifest is a manifest with what was read out of it.
+type Manifest struct {
+	Digest       digest.Digest
+	MediaType    string
+	ArtifactType string // the manifest's, else its config's media type
+	Bytes        []byte
+	Subject      digest.Digest
+	// Platform is "os/arch[/variant]", or several separated by a space.
+	Platform string
+	// Annotations is a JSON object of at most lading.MaxAnnotations bytes
+	// ("…" as its last key tells that some were left out), or empty.
+	Annotations string
+	// Blobs must be linked in the repository; Children must be there as
+	// manifests. MaybeChildren are recorded without being looked for.
+	Blobs, Children, MaybeChildren []digest.Digest
+}
+
+// MissingDetail is the detail of MANIFEST_BLOB_UNKNOWN.
+type MissingDetail struct {
+	Digest digest.Digest `json:"digest"`
+}
+
+// PutManifest stores a manifest and points the tags to it, in one transaction
+// with the journal rows. It changes nothing where nothing is new.
+//
+// Errors: MANIFEST_BLOB_UNKNOWN with a MissingDetail for each digest that is
+// not there; what a Rule answers.
+func (c *Catalog) PutManifest(ctx context.Context, repo string, m *Manifest, tags []string, actor string) error {
+	p := &put{c: c, name: repo, m: m, tags: slices.Compact(slices.Sorted(slices.Values(tags))), digest: EncodeDigest(m.Digest)}
+	var err error
+	if p.lists, err = c.lists(ctx, repo); err != nil {
+		return err
+	}
+	for _, w := range []struct {
+		id   *int64
+		text string
+	}{{&p.mediaType, m.MediaType}, {&p.typ, m.ArtifactType}, {&p.platform, m.Platform}, {&p.actor, actor}} {
+		if *w.id, err = c.word(ctx, w.text); err != nil {
+			return err
+		}
+	}
+	return c.db.Update(ctx, c.Shard(repo), p.run)
+}
+
+// put is one PutManifest. run may be called more than once: it resets what it
+// gathered.
+type put struct {
+	c                               *Catalog
+	name                            string
+	m                               *Manifest
+	tags                            []string
+	lists                           []int64
+	digest                          []byte
+	mediaType, typ, platform, actor int64
+
+	repo    *repositoryRow
+	target  *manifestRow // the manifest, nil until it exists
+	current map[string]*tagRow
+	graves  []grave
+	blobs   []int64
+}
+
+func (p *put) run(tx *sqldb.Tx) error {
+	if err := p.read(tx); err != nil {
+		return err
+	}
+	moved := slices.DeleteFunc(slices.Clone(p.tags), func(t string) bool {
+		cur := p.current[t]
+		return cur != nil && p.target != nil && cur.to.id == p.target.id
+	})
+	if p.target != nil && len(moved) == 0 {
+		return nil
+	}
+	for _, rule := range p.c.rules {
+		if err := rule(tx, Change{Repository: p.name, Manifest: p.m, Tags: moved}); err != nil {
+			return err
+		}
+	}
+	return p.write(tx, moved)
+}
+
+// read loads all that decides what there is to do.
+func (p *put) read(tx *sqldb.Tx) (err error) {
+	p.target, p.current, p.graves, p.blobs = nil, map[string]*tagRow{}, nil, nil
+	if p.repo, err = loadRepository(tx, p.name); err != nil {
+		return err
+	}
+	if p.repo == nil {
+		if missing := slices.Concat(p.m.Blobs, p.m.Children); len(missing) > 0 {
+			return missingContent(missing)
+		}
+		return nil
+	}
+	if err := p.readState(tx); err != nil {
+		return fmt.Errorf("catalog: put %s: %w", p.name, err)
+	}
+	if p.target != nil {
+		return nil // what it refers to was checked, and is held, since it was put
+	}
+	return p.readReferences(tx)
+}
+
+// readState loads the manifest, the tags and the tombstones in their way.
+func (p *put) readState(tx *sqldb.Tx) error {
+	qs := []sqldb.Q{
+		{SQL: `SELECT id,type,size,digest,tagged,born,mod FROM manifest WHERE repo=? AND digest=?`, Args: []any{p.repo.id, p.digest}, Scan: func(rows sqldb.Rows) error {
+			for rows.Next() {
+				m := &manifestRow{}
+				if err := rows.Scan(&m.id, &m.typ, &m.size, &m.digest, &m.tagged, &m.born, &m.mod); err != nil {
+					return err
+				}
+				m.wasTagged = m.tagged
+				p.target = m
+			}
+			return rows.Err()
+		}},
+		{SQL: `SELECT id,mod,kind FROM tombstone WHERE repo=? AND kind=? AND name=?`, Args: []any{p.repo.id, int64(ManifestGone), tombstoneName(p.m.Digest)}, Scan: p.scanGraves},
+	}
+	for tags := range slices.Chunk(p.tags, inStep) {
+		qs = append(qs,
+			sqldb.Q{SQL: selectTags + ` WHERE t.repo=? AND t.name IN ` + sqldb.In(inSize(len(tags))), Args: inArgs([]any{p.repo.id}, tags), Scan: func(rows sqldb.Rows) error {
+				return scanTags(rows, p.current)
+			}},
+			sqldb.Q{SQL: `SELECT id,mod,kind FROM tombstone WHERE repo=? AND kind=? AND name IN ` + sqldb.In(inSize(len(tags))), Args: inArgs([]any{p.repo.id, int64(TagGone)}, tags), Scan: p.scanGraves})
+	}
+	if err := tx.Batch(qs...); err != nil {
+		return err
+	}
+	// Tags that point to one manifest share its row: each change counts.
+	rows := map[int64]*manifestRow{}
+	if p.target != nil {
+		rows[p.target.id] = p.target
+	}
+	for _, t := range p.current {
+		if r := rows[t.to.id]; r != nil {
+			t.to = r
+		} else {
+			rows[t.to.id] = t.to
+		}
+	}
+	return nil
+}
+
+func (p *put) scanGraves(rows sqldb.Rows) error {
+	for rows.Next() {
+		var g grave
+		var kind int64
+		if err := rows.Scan(&g.id, &g.mod, &kind); err != nil {
+			return err
+		}
+		g.kind = FeedKind(kind)
+		p.graves = append(p.graves, g)
+	}
+	return rows.Err()
+}
+
+const selectTags = `SELECT t.id,t.name,t.opened,t.actor,t.born,t.mod,m.id,m.type,m.size,m.digest,m.tagged,m.born,m.mod
+	FROM tag t JOIN manifest m ON m.id=t.manifest`
+
+func scanTags(rows sqldb.Rows, into map[string]*tagRow) error {
+	for rows.Next() {
+		t := &tagRow{to: &manifestRow{}}
+		if err := rows.Scan(&t.id, &t.name, &t.opened, &t.actor, &t.born, &t.mod,
+			&t.to.id, &t.to.typ, &t.to.size, &t.to.digest, &t.to.tagged, &t.to.born, &t.to.mod); err != nil {
+			return err
+		}
+		t.to.wasTagged = t.to.tagged
+		into[t.name] = t
+	}
+	return rows.Err()
+}
+
+// readReferences finds what the manifest refers to and says what is missing.
+func (p *put) readReferences(tx *sqldb.Tx) error {
+	found := map[string]bool{}
+	for chunk := range slices.Chunk(unique(p.m.Blobs), inStep) {
+		err := tx.Batch(sqldb.Q{SQL: `SELECT b.digest,b.id FROM blob b JOIN repository_blob r ON r.blob=b.id AND r.repo=? WHERE b.shard=? AND b.digest IN ` + sqldb.In(inSize(len(chunk))),
+			Args: inArgs([]any{p.repo.id, tx.Shard()}, chunk), Scan: func(rows sqldb.Rows) error {
+				for rows.Next() {
+					var d []byte
+					var id int64
+					if err := rows.Scan(&d, &id); err != nil {
+						return err
+					}
+					found[string(d)] = true
+					p.blobs = append(p.blobs, id)
+				}
+				return rows.Err()
+			}})
+		if err != nil {
+			return fmt.Errorf("catalog: put %s: %w", p.name, err)
+		}
+	}
+	missing := absent(p.m.Blobs, found)
+	clear(found)
+	for chunk := range slices.Chunk(unique(p.m.Children), inStep) {
+		err := tx.Batch(sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=? AND digest IN ` + sqldb.In(inSize(len(chunk))),
+			Args: inArgs([]any{p.repo.id}, chunk), Scan: func(rows sqldb.Rows) error {
+				for rows.Next() {
+					var d []byte
+					if err := rows.Scan(&d); err != nil {
+						return err
+					}
+					found[string(d)] = true
+				}
+				return rows.Err()
+			}})
+		if err != nil {
+			return fmt.Errorf("catalog: put %s: %w", p.name, err)
+		}
+	}
+	return missingContent(append(missing, absent(p.m.Children, found)...))
+}
+
+func absent(ds []digest.Digest, found map[string]bool) (out []digest.Digest) {
+	for _, d := range ds {
+		if !found[string(EncodeDigest(d))] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func missingContent(ds []digest.Digest) error {
+	if len(ds) == 0 {
+		return nil
+	}
+	details := make([]MissingDetail, 0, len(ds))
+	for _, d := range ds[:min(len(ds), 100)] {
+		details = append(details, MissingDetail{d})
+	}
+	return lading.ErrManifestBlobUnknown.With("%d of the blobs or manifests that this manifest refers to are not in this repository, the first is %s: push them first", len(ds), ds[0]).WithDetail(details)
+}
+
+// write carries the change out; nothing can refuse it any more.
+func (p *put) write(tx *sqldb.Tx, moved []string) error {
+	repo := p.repo
+	if repo == nil {
+		repo = &repositoryRow{id: journal.From(tx).NewID(), name: p.name}
+	}
+	ch := p.c.newChange(tx, repo, p.lists, p.actor)
+	if repo.born == 0 {
+		if err := ch.birth(); err != nil {
+			return err
+		}
+	}
+	losing := p.losing(moved)
+	if p.target == nil {
+		p.target = p.create(ch, int64(len(moved)))
+		ch.raise(slices.DeleteFunc(slices.Clone(p.graves), func(g grave) bool { return g.kind != ManifestGone }))
+	} else {
+		p.target.tagged += int64(len(moved))
+		ch.touch(p.target)
+	}
+	for _, m := range losing {
+		ch.touch(m)
+	}
+	ch.raise(slices.DeleteFunc(slices.Clone(p.graves), func(g grave) bool { return g.kind != TagGone }))
+	for _, name := range moved {
+		if cur := p.current[name]; cur != nil {
+			ch.moveTag(cur, p.target)
+		} else {
+			ch.openTag(name, p.target)
+		}
+	}
+	ch.finish()
+	return nil
+}
+
+// losing counts the tags down at the manifests that they leave, and returns
+// those in the order of their tags.
+func (p *put) losing(moved []string) (out []*manifestRow) {
+	for _, name := range moved {
+		if cur := p.current[name]; cur != nil {
+			cur.to.tagged--
+			if !slices.Contains(out, cur.to) {
+				out = append(out, cur.to)
+			}
+		}
+	}
+	return out
+}
+
+// create inserts the manifest with what it refers to.
+func (p *put) create(ch *change, tagged int64) *manifestRow {
+	m := &manifestRow{id: ch.w.NewID(), typ: p.typ, size: int64(len(p.m.Bytes)), digest: p.digest, tagged: tagged}
+	pos, rev := ch.record(journal.Row{Kind: journal.Manifest, Action: journal.Created, Digest: p.digest, Type: p.typ, Flags: m.flags()})
+	m.born, m.mod, m.wasTagged = pos, pos, tagged
+	ch.tx.Exec(`INSERT INTO content(manifest,bytes) VALUES(?,?)`, m.id, p.m.Bytes)
+	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born,mod) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, rev, pos, pos)
+	for ids := range slices.Chunk(p.blobs, inStep) {
+		args := make([]any, 0, 3*len(ids))
+		for _, b := range ids {
+			args = append(args, ch.repo.id, b, m.id)
+		}
+		ch.tx.Exec(`INSERT INTO manifest_blob(repo,blob,manifest) VALUES`+sqldb.Values(len(ids), 3), args...)
+	}
+	for kids := range slices.Chunk(unique(slices.Concat(p.m.Children, p.m.MaybeChildren)), inStep) {
+		args := make([]any, 0, 3*len(kids))
+		for _, d := range kids {
+			args = append(args, ch.repo.id, EncodeDigest(d), m.id)
+		}
+		ch.tx.Exec(`INSERT INTO manifest_child(repo,child,manifest) VALUES`+sqldb.Values(len(kids), 3), args...)
+	}
+	lists := ch.feed.with(TypeList(p.typ))
+	if tagged == 0 {
+		lists = append(lists, UntaggedList)
+	}
+	ch.feed.insert(ManifestModified, pos, m.id, p.typ, lists...)
+	ch.feed.insert(ManifestCreated, pos, m.id, p.typ, lists...)
+	ch.repo.manifests++
+	ch.repo.size += m.size
+	return m
+}
+
+func nullable(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// inStep bounds the parameters of one statement.
+const inStep = 64
+
+// inSize is the number of placeholders for n values: few different numbers
+// make few different statements.
+func inSize(n int) int {
+	size := 1
+	for size < n {
+		size *= 2
+	}
+	return size
+}
+
+// inArgs appends the values for an IN of inSize(len(vs)) placeholders; the
+// last is repeated to fill up.
+func inArgs[T string | int64 | digest.Digest](args []any, vs []T) []any {
+	for i := range inSize(len(vs)) {
+		switch v := any(vs[min(i, len(vs)-1)]).(type) {
+		case digest.Digest:
+			args = append(args, EncodeDigest(v))
+		default:
+			args = append(args, v)
+		}
+	}
+	return args
+}
+
+func unique(ds []digest.Digest) []digest.Digest {
+	if len(ds) < 2 {
+		return ds
+	}
+	return slices.Compact(slices.Sorted(slices.Values(ds)))
+}

@@ -1,0 +1,176 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/sqldb"
+)
+
+// GetManifest returns a manifest by tag or digest, with one statement.
+//
+// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN.
+func (c *Catalog) GetManifest(ctx context.Context, repo string, ref lading.Reference) (lading.Manifest, error) {
+	var m lading.Manifest
+	var enc []byte
+	var mediaType int64
+	q := c.db.Read()
+	var row sqldb.Row
+	if ref.Digest != "" {
+		row = q.QueryRow(ctx, `SELECT m.digest,m.media_type,c.bytes FROM repository r JOIN manifest m ON m.repo=r.id AND m.digest=? JOIN content c ON c.manifest=m.id WHERE r.name=?`,
+			EncodeDigest(ref.Digest), repo)
+	} else {
+		row = q.QueryRow(ctx, `SELECT m.digest,m.media_type,c.bytes FROM repository r JOIN tag t ON t.repo=r.id AND t.name=? JOIN manifest m ON m.id=t.manifest JOIN content c ON c.manifest=m.id WHERE r.name=?`,
+			ref.Tag, repo)
+	}
+	err := row.Scan(&enc, &mediaType, &m.Bytes)
+	if err != nil {
+		return m, c.manifestUnknown(ctx, q, repo, err)
+	}
+	if m.Digest = ref.Digest; m.Digest == "" {
+		if m.Digest, err = DecodeDigest(enc); err != nil {
+			return m, err
+		}
+	}
+	m.MediaType, err = c.Word(ctx, q, mediaType)
+	return m, err
+}
+
+// StatManifest returns a manifest's media type, digest and size.
+//
+// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN.
+func (c *Catalog) StatManifest(ctx context.Context, repo string, ref lading.Reference) (lading.Descriptor, error) {
+	var d lading.Descriptor
+	var enc []byte
+	var mediaType int64
+	q := c.db.Read()
+	var row sqldb.Row
+	if ref.Digest != "" {
+		row = q.QueryRow(ctx, `SELECT m.digest,m.media_type,m.size FROM repository r JOIN manifest m ON m.repo=r.id AND m.digest=? WHERE r.name=?`, EncodeDigest(ref.Digest), repo)
+	} else {
+		row = q.QueryRow(ctx, `SELECT m.digest,m.media_type,m.size FROM repository r JOIN tag t ON t.repo=r.id AND t.name=? JOIN manifest m ON m.id=t.manifest WHERE r.name=?`, ref.Tag, repo)
+	}
+	err := row.Scan(&enc, &mediaType, &d.Size)
+	if err != nil {
+		return d, c.manifestUnknown(ctx, q, repo, err)
+	}
+	if d.Digest, err = DecodeDigest(enc); err != nil {
+		return d, err
+	}
+	d.MediaType, err = c.Word(ctx, q, mediaType)
+	return d, err
+}
+
+func (c *Catalog) manifestUnknown(ctx context.Context, q sqldb.Querier, repo string, err error) error {
+	if !errors.Is(err, sqldb.ErrNoRows) {
+		return fmt.Errorf("catalog: manifest: %w", err)
+	}
+	return c.whichUnknown(ctx, q, repo, lading.ErrManifestUnknown)
+}
+
+// TagNames returns up to n tags of a living repository after last.
+//
+// Errors: NAME_UNKNOWN.
+func (c *Catalog) TagNames(ctx context.Context, repo, last string, n int) (lading.Names, error) {
+	q := c.db.Read()
+	out, err := names(ctx, q, n, `SELECT t.name FROM tag t WHERE t.repo=(SELECT id FROM repository WHERE name=? AND born>0) AND t.name>? ORDER BY t.name LIMIT ?`, repo, last, n+1)
+	if err != nil || len(out.Names) > 0 {
+		return out, err
+	}
+	var one int64
+	err = q.QueryRow(ctx, `SELECT 1 FROM repository WHERE name=? AND born>0`, repo).Scan(&one)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return out, lading.ErrNameUnknown
+	}
+	return out, err
+}
+
+// RepositoryNames returns up to n living repositories in a range of names.
+func (c *Catalog) RepositoryNames(ctx context.Context, r lading.Range, n int) (lading.Names, error) {
+	if r.To == "" {
+		return names(ctx, c.db.Read(), n, `SELECT name FROM repository WHERE born>0 AND name>=? ORDER BY name LIMIT ?`, r.From, n+1)
+	}
+	return names(ctx, c.db.Read(), n, `SELECT name FROM repository WHERE born>0 AND name>=? AND name<? ORDER BY name LIMIT ?`, r.From, r.To, n+1)
+}
+
+func names(ctx context.Context, q sqldb.Querier, n int, sql string, args ...any) (lading.Names, error) {
+	out := lading.Names{Names: make([]string, 0, min(n, 128))}
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return out, fmt.Errorf("catalog: names: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if len(out.Names) == n {
+			out.More = true
+			break
+		}
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return out, fmt.Errorf("catalog: names: %w", err)
+		}
+		out.Names = append(out.Names, s)
+	}
+	return out, rows.Err()
+}
+
+// Referrers returns up to n+1 descriptors of the manifests of a repository
+// that refer to a subject, in the order of their digests.
+func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.ReferrersQuery) (lading.Referrers, error) {
+	out := lading.Referrers{Manifests: []lading.Descriptor{}}
+	var typ int64
+	err := c.db.View(ctx, func(q sqldb.Querier) (err error) {
+		if rq.ArtifactType != "" {
+			if typ, err = c.LookupWord(ctx, q, rq.ArtifactType); err != nil || typ == 0 {
+				return err
+			}
+		}
+		sql := `SELECT m.digest,m.media_type,m.type,m.size,m.annotations,m.platform FROM repository r JOIN manifest m ON m.subject=? AND m.repo=r.id AND m.digest>? WHERE r.name=?`
+		args := []any{EncodeDigest(rq.Subject), afterDigest(rq.After), repo}
+		if typ != 0 {
+			sql += ` AND m.type=?`
+			args = append(args, typ)
+		}
+		rows, err := q.Query(ctx, sql+` ORDER BY m.digest LIMIT ?`, append(args, rq.N+1)...)
+		if err != nil {
+			return fmt.Errorf("catalog: referrers: %w", err)
+		}
+		var raw []descriptorRow
+		for rows.Next() {
+			var d descriptorRow
+			if err := rows.Scan(&d.digest, &d.mediaType, &d.typ, &d.size, &d.annotations, &d.platform); err != nil {
+				rows.Close()
+				return fmt.Errorf("catalog: referrers: %w", err)
+			}
+			raw = append(raw, d)
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		if len(raw) > rq.N {
+			raw, out.More = raw[:rq.N], true
+		}
+		for _, d := range raw {
+			desc, err := c.descriptor(ctx, q, d)
+			if err != nil {
+				return err
+			}
+			desc.Platform = nil
+			out.Manifests = append(out.Manifests, desc.Descriptor)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func afterDigest(d digest.Digest) []byte {
+	if d == "" {
+		return []byte{}
+	}
+	return EncodeDigest(d)
+}

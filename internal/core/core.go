@@ -1,0 +1,155 @@
+// Package core is the registry: the rules of the distribution-spec over a
+// catalog, a blob store and the discovery engine. It is the one
+// lading.Registry that holds data; who may call it is decided in front of it
+// (internal/guard), which also says, in the context, what the caller may see.
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/blob"
+	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/discover"
+)
+
+// Registry is the engine. It implements lading.Registry.
+type Registry struct {
+	cat   *catalog.Catalog
+	blobs blob.Store
+	disc  *discover.Engine
+}
+
+var _ lading.Registry = (*Registry)(nil)
+
+// New returns a registry over its parts, which the caller closes.
+func New(cat *catalog.Catalog, blobs blob.Store, disc *discover.Engine) *Registry {
+	return &Registry{cat: cat, blobs: blobs, disc: disc}
+}
+
+// Manifest implements lading.Reader.
+func (r *Registry) Manifest(ctx context.Context, repo string, ref lading.Reference) (lading.Manifest, error) {
+	return r.cat.GetManifest(ctx, repo, ref)
+}
+
+// Resolve implements lading.Reader.
+func (r *Registry) Resolve(ctx context.Context, repo string, ref lading.Reference) (lading.Descriptor, error) {
+	return r.cat.StatManifest(ctx, repo, ref)
+}
+
+// PutManifest implements lading.Writer.
+func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manifest, opt lading.PutOptions) (lading.Receipt, error) {
+	if err := checkNames(repo, opt.Tags...); err != nil {
+		return lading.Receipt{}, err
+	}
+	parsed, err := parseManifest(m)
+	if err != nil {
+		return lading.Receipt{}, err
+	}
+	if err := r.readPlatform(ctx, parsed); err != nil {
+		return lading.Receipt{}, err
+	}
+	if err := r.cat.PutManifest(ctx, repo, &parsed.Manifest, opt.Tags, lading.IdentityFrom(ctx).Subject); err != nil {
+		return lading.Receipt{}, err
+	}
+	return lading.Receipt{
+		Descriptor: lading.Descriptor{MediaType: parsed.MediaType, Digest: parsed.Digest, Size: int64(len(m.Bytes))},
+		Subject:    parsed.Subject,
+		Tags:       opt.Tags,
+	}, nil
+}
+
+// DeleteTag implements lading.Deleter.
+func (r *Registry) DeleteTag(ctx context.Context, repo, tag string) error {
+	return r.cat.DeleteTag(ctx, repo, tag, lading.IdentityFrom(ctx).Subject)
+}
+
+// DeleteManifest implements lading.Deleter.
+func (r *Registry) DeleteManifest(ctx context.Context, repo string, d lading.Digest) error {
+	return r.cat.DeleteManifest(ctx, repo, d, lading.IdentityFrom(ctx).Subject)
+}
+
+// DeleteBlob implements lading.Deleter. The bytes stay until nothing links to
+// them.
+func (r *Registry) DeleteBlob(ctx context.Context, repo string, d lading.Digest) error {
+	return r.cat.UnlinkBlob(ctx, repo, d)
+}
+
+// DeleteRepository implements lading.Deleter.
+func (r *Registry) DeleteRepository(ctx context.Context, repo string) error {
+	return r.cat.DeleteRepository(ctx, repo, lading.IdentityFrom(ctx).Subject)
+}
+
+// List implements lading.Lister.
+func (r *Registry) List(ctx context.Context, q lading.Query) (lading.Listing, error) {
+	return r.disc.List(ctx, q)
+}
+
+// Tags implements lading.Lister.
+func (r *Registry) Tags(ctx context.Context, repo, last string, n int) (lading.Names, error) {
+	return r.cat.TagNames(ctx, repo, last, n)
+}
+
+// Repositories implements lading.Lister.
+func (r *Registry) Repositories(ctx context.Context, last string, n int) (lading.Names, error) {
+	grants, err := lading.GrantsFrom(ctx)
+	if err != nil {
+		return lading.Names{}, err
+	}
+	if last != "" {
+		grants = grants.After(last)
+	}
+	var out lading.Names
+	for _, rg := range grants.Ranges() {
+		page, err := r.cat.RepositoryNames(ctx, rg, n-len(out.Names))
+		if err != nil {
+			return out, err
+		}
+		out.Names = append(out.Names, page.Names...)
+		if page.More {
+			out.More = true
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
+// Referrers implements lading.Lister.
+func (r *Registry) Referrers(ctx context.Context, repo string, q lading.ReferrersQuery) (lading.Referrers, error) {
+	if err := q.Subject.Validate(); err != nil {
+		return lading.Referrers{}, lading.ErrDigestInvalid.Wrap(err)
+	}
+	return r.cat.Referrers(ctx, repo, q)
+}
+
+func checkNames(repo string, tags ...string) error {
+	if !validRepository(repo) {
+		return lading.ErrNameInvalid
+	}
+	if i := slices.IndexFunc(tags, func(t string) bool { return !validTag(t) }); i >= 0 {
+		return lading.ErrTagInvalid
+	}
+	return nil
+}
+
+// storageError turns the blob store's errors into the registry's.
+func storageError(err error, op string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, blob.ErrNotFound):
+		return lading.ErrBlobUnknown.Wrap(err)
+	case errors.Is(err, blob.ErrUploadUnknown):
+		return lading.ErrBlobUploadUnknown.Wrap(err)
+	case errors.Is(err, blob.ErrUploadBusy):
+		return lading.ErrBlobUploadInvalid.Wrap(err)
+	case errors.Is(err, blob.ErrDigestMismatch):
+		return lading.ErrDigestInvalid.Wrap(err)
+	case errors.Is(err, blob.ErrStorageFull):
+		return lading.ErrStorageFull.Wrap(err)
+	}
+	return fmt.Errorf("core: %s: %w", op, err)
+}

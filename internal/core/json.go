@@ -1,0 +1,108 @@
+package core
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxDepth = 64
+
+// checkJSON refuses what is not one JSON value in UTF-8, what is nested deeper
+// than maxDepth, and objects that name a key twice: two programs would read
+// such a manifest in two ways. encoding/json takes keys of any case, so keys
+// that differ in case alone count as the same, except among annotations.
+func checkJSON(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return errors.New("it is not UTF-8")
+	}
+	if err := checkDepth(raw); err != nil {
+		return err
+	}
+	if !json.Valid(raw) {
+		var v any
+		return errors.New(strings.TrimPrefix(json.Unmarshal(raw, &v).Error(), "json: "))
+	}
+	return checkKeys(raw)
+}
+
+// checkDepth counts brackets, so that no parser recurses before it is known
+// to end.
+func checkDepth(raw []byte) error {
+	depth := 0
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			i = stringEnd(raw, i)
+		case '{', '[':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("it is nested deeper than %d levels", maxDepth)
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return nil
+}
+
+// stringEnd returns the place of the quote that ends the string begun at i.
+func stringEnd(raw []byte, i int) int {
+	for i++; i < len(raw) && raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+// level is an object or array that is being read.
+type level struct {
+	keys  map[string]bool // nil in an array
+	exact bool            // keys of different case differ
+	key   string          // the member that is being read
+	isKey bool            // the next string is a key
+}
+
+// checkKeys reads valid JSON.
+func checkKeys(raw []byte) error {
+	stack := []level{{}}
+	for i := 0; i < len(raw); i++ {
+		top := &stack[len(stack)-1]
+		switch raw[i] {
+		case '{':
+			stack = append(stack, level{keys: map[string]bool{}, exact: top.key == "annotations", isKey: true})
+		case '[':
+			stack = append(stack, level{key: top.key})
+		case '}', ']':
+			stack = stack[:len(stack)-1]
+		case ',':
+			top.isKey = top.keys != nil
+		case '"':
+			end := stringEnd(raw, i)
+			if top.isKey {
+				if err := top.add(raw[i : end+1]); err != nil {
+					return err
+				}
+			}
+			i = end
+		}
+	}
+	return nil
+}
+
+func (l *level) add(quoted []byte) error {
+	var key string
+	if err := json.Unmarshal(quoted, &key); err != nil {
+		return err
+	}
+	if !l.exact {
+		key = strings.ToLower(key)
+	}
+	if l.keys[key] {
+		return fmt.Errorf("the key %q stands twice in one object", clip(key))
+	}
+	l.keys[key], l.key, l.isKey = true, key, false
+	return nil
+}

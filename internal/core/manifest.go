@@ -1,0 +1,311 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/blob"
+	"github.com/lading-dev/lading/internal/catalog"
+)
+
+// The media types of manifests that are known by name; others are accepted
+// and read the same way. Docker's: distribution, "Image Manifest V 2, Schema 2".
+const (
+	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
+	dockerConfig   = "application/vnd.docker.container.image.v1+json"
+	ociArtifact    = "application/vnd.oci.artifact.manifest.v1+json"
+)
+
+// document is a manifest of any kind (image-spec, manifest.md and
+// image-index.md; the artifact manifest of its 1.1 release candidates).
+type document struct {
+	SchemaVersion *int                 `json:"schemaVersion"`
+	MediaType     string               `json:"mediaType"`
+	ArtifactType  string               `json:"artifactType"`
+	Config        *ocispec.Descriptor  `json:"config"`
+	Layers        []ocispec.Descriptor `json:"layers"`
+	Blobs         []ocispec.Descriptor `json:"blobs"`
+	Manifests     []ocispec.Descriptor `json:"manifests"`
+	Subject       *ocispec.Descriptor  `json:"subject"`
+	Annotations   map[string]string    `json:"annotations"`
+}
+
+// parsed is what the catalog keeps of a manifest, and its image config.
+type parsed struct {
+	catalog.Manifest
+	config *ocispec.Descriptor // of an image, whose platform is in its config
+}
+
+// parseManifest reads a manifest and checks it.
+//
+// Errors: MANIFEST_TOO_LARGE, MANIFEST_INVALID, DIGEST_INVALID.
+func parseManifest(m lading.Manifest) (*parsed, error) {
+	if len(m.Bytes) > lading.MaxManifestSize {
+		return nil, lading.ErrManifestTooLarge
+	}
+	doc, err := readDocument(m.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	p := &parsed{Manifest: catalog.Manifest{Bytes: m.Bytes}}
+	if p.Digest, err = checkDigest(m); err != nil {
+		return nil, err
+	}
+	if p.MediaType, err = mediaType(m.MediaType, doc); err != nil {
+		return nil, err
+	}
+	if err := doc.check(p.MediaType); err != nil {
+		return nil, err
+	}
+	p.ArtifactType = doc.ArtifactType
+	if p.ArtifactType == "" && doc.Config != nil {
+		p.ArtifactType = doc.Config.MediaType
+	}
+	if doc.Subject != nil {
+		p.Subject = doc.Subject.Digest
+	}
+	if doc.Config != nil && (doc.Config.MediaType == ocispec.MediaTypeImageConfig || doc.Config.MediaType == dockerConfig) {
+		p.config = doc.Config
+	}
+	p.Blobs, p.Children = doc.references()
+	p.Platform = platforms(doc.Manifests)
+	p.Annotations = storedAnnotations(doc.Annotations)
+	return p, nil
+}
+
+func readDocument(raw []byte) (*document, error) {
+	if err := checkJSON(raw); err != nil {
+		return nil, lading.ErrManifestInvalid.With("the manifest is not valid JSON: %v", err)
+	}
+	doc := &document{}
+	if err := json.Unmarshal(raw, doc); err != nil {
+		return nil, lading.ErrManifestInvalid.With("the manifest is not of a known form: %v", jsonReason(err))
+	}
+	return doc, nil
+}
+
+// jsonReason leaves Go's type names out of a message for clients.
+func jsonReason(err error) string {
+	var te *json.UnmarshalTypeError
+	if errors.As(err, &te) {
+		return "field " + te.Field + " cannot be a JSON " + te.Value
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// checkDigest returns the digest of the bytes: the one expected, verified, or
+// their SHA-256.
+func checkDigest(m lading.Manifest) (digest.Digest, error) {
+	if m.Digest == "" {
+		return digest.FromBytes(m.Bytes), nil
+	}
+	if err := m.Digest.Validate(); err != nil {
+		return "", lading.ErrDigestInvalid.With("the digest is not valid").Wrap(err)
+	}
+	if got := m.Digest.Algorithm().FromBytes(m.Bytes); got != m.Digest {
+		return "", lading.ErrDigestInvalid.With("the manifest has the digest %s, not the one given", got)
+	}
+	return m.Digest, nil
+}
+
+// mediaType is the declared media type, else the document's own, else what
+// its fields tell. Declared and own must not differ (image-spec, manifest.md:
+// "mediaType").
+func mediaType(declared string, doc *document) (string, error) {
+	declared, _, _ = strings.Cut(declared, ";")
+	declared = strings.TrimSpace(declared)
+	if declared == "application/json" || declared == octets {
+		declared = "" // what a client says that says nothing
+	}
+	switch {
+	case declared != "" && doc.MediaType != "" && declared != doc.MediaType:
+		return "", lading.ErrManifestInvalid.With("Content-Type is %s, but the manifest's mediaType is %s", declared, doc.MediaType)
+	case declared != "":
+		return declared, nil
+	case doc.MediaType != "":
+		return doc.MediaType, nil
+	case doc.Manifests != nil:
+		return ocispec.MediaTypeImageIndex, nil
+	case doc.Config != nil || doc.Layers != nil:
+		return ocispec.MediaTypeImageManifest, nil
+	}
+	return "", lading.ErrManifestInvalid.With("the manifest has no mediaType: say what it is in Content-Type")
+}
+
+// check holds the document against the rules of its media type.
+func (doc *document) check(mediaType string) error {
+	if len(mediaType) > 255 || len(doc.ArtifactType) > 255 {
+		return lading.ErrManifestInvalid.With("a media type is longer than 255 characters")
+	}
+	bad := lading.ErrManifestInvalid.With
+	switch mediaType {
+	case ocispec.MediaTypeImageManifest, dockerManifest:
+		if doc.Config == nil {
+			return bad("an image manifest needs a config")
+		}
+		if len(doc.Manifests) > 0 {
+			return bad("an image manifest cannot list manifests") // one document, two readings: CVE-2021-41190
+		}
+	case ocispec.MediaTypeImageIndex, dockerList:
+		if len(doc.Layers) > 0 {
+			return bad("an index cannot have layers")
+		}
+	case ociArtifact:
+		return doc.checkDescriptors()
+	}
+	if known(mediaType) && (doc.SchemaVersion == nil || *doc.SchemaVersion != 2) {
+		return bad("schemaVersion must be 2")
+	}
+	return doc.checkDescriptors()
+}
+
+func known(mediaType string) bool {
+	switch mediaType {
+	case ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageIndex, dockerManifest, dockerList:
+		return true
+	}
+	return false
+}
+
+func (doc *document) checkDescriptors() error {
+	all := slices.Concat(doc.Layers, doc.Blobs, doc.Manifests)
+	for _, d := range []*ocispec.Descriptor{doc.Config, doc.Subject} {
+		if d != nil {
+			all = append(all, *d)
+		}
+	}
+	for _, d := range all {
+		if err := d.Digest.Validate(); err != nil {
+			return lading.ErrManifestInvalid.With("a descriptor's digest is not valid: %q", clip(string(d.Digest))).Wrap(err)
+		}
+		if d.Size < 0 {
+			return lading.ErrManifestInvalid.With("the descriptor of %s has a negative size", d.Digest)
+		}
+		if len(d.MediaType) > 255 || len(d.ArtifactType) > 255 {
+			return lading.ErrManifestInvalid.With("a media type is longer than 255 characters")
+		}
+	}
+	return nil
+}
+
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
+
+// references are the blobs and manifests that must be here. Layers that may
+// not be distributed are kept elsewhere (image-spec, layer.md,
+// "Non-Distributable Layers"; Docker's foreign layers).
+func (doc *document) references() (blobs, children []digest.Digest) {
+	if doc.Config != nil {
+		blobs = append(blobs, doc.Config.Digest)
+	}
+	for _, d := range slices.Concat(doc.Layers, doc.Blobs) {
+		if !nonDistributable(d.MediaType) {
+			blobs = append(blobs, d.Digest)
+		}
+	}
+	for _, d := range doc.Manifests {
+		children = append(children, d.Digest)
+	}
+	return blobs, children
+}
+
+func nonDistributable(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.nondistributable.") ||
+		strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs.foreign.")
+}
+
+const maxPlatforms = 64 // of an index, kept for filters
+
+// platforms are those of an index's children, each once.
+func platforms(children []ocispec.Descriptor) string {
+	seen := map[string]bool{}
+	for _, d := range children {
+		if p := d.Platform; p != nil {
+			if s := platformText(p.OS, p.Architecture, p.Variant); s != "" && len(seen) < maxPlatforms {
+				seen[s] = true
+			}
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(seen)), " ")
+}
+
+// platformText is "os/arch[/variant]", or empty for what cannot be a platform.
+func platformText(os, arch, variant string) string {
+	if os == "" || arch == "" {
+		return ""
+	}
+	s := os + "/" + arch
+	if variant != "" {
+		s += "/" + variant
+	}
+	if len(s) > 128 || strings.ContainsAny(s, " \t\r\n\x00") {
+		return ""
+	}
+	return s
+}
+
+// maxConfig is the largest image config that is read, in bytes.
+const maxConfig = 4 << 20
+
+// readPlatform takes an image's platform out of its config (image-spec,
+// config.md). A config that is missing or no JSON says nothing; whether it may
+// be missing is decided in the transaction.
+func (r *Registry) readPlatform(ctx context.Context, p *parsed) error {
+	if p.config == nil || p.config.Size > maxConfig {
+		return nil
+	}
+	b, err := r.blobs.Open(ctx, p.config.Digest)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return storageError(err, "open config")
+	}
+	defer b.Close()
+	raw, err := io.ReadAll(io.LimitReader(b, maxConfig))
+	if err != nil {
+		return storageError(err, "read config")
+	}
+	var c ocispec.Platform
+	if json.Unmarshal(raw, &c) == nil {
+		p.Platform = platformText(c.OS, c.Architecture, c.Variant)
+	}
+	return nil
+}
+
+// storedAnnotations is the JSON of the annotations, of the first ones by key
+// where they are too large.
+func storedAnnotations(a map[string]string) string {
+	if len(a) == 0 {
+		return ""
+	}
+	raw, err := json.Marshal(a)
+	if err == nil && len(raw) <= lading.MaxAnnotations {
+		return string(raw)
+	}
+	kept, size := map[string]string{}, 2
+	for _, k := range slices.Sorted(maps.Keys(a)) {
+		pair, err := json.Marshal(map[string]string{k: a[k]})
+		if err != nil || size+len(pair) > lading.MaxAnnotations {
+			continue
+		}
+		size += len(pair)
+		kept[k] = a[k]
+	}
+	raw, _ = json.Marshal(kept)
+	return catalog.TruncatedMark + string(raw)
+}

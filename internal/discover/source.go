@@ -1,0 +1,131 @@
+package discover
+
+import (
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/journal"
+)
+
+// sources are where the visible items are read in the order of positions:
+// lists of the feed, and repositories of their own. They are disjoint.
+type sources struct {
+	lists []int64
+	live  []catalog.RepositoryItem
+	past  []int64 // repositories that are gone, by id
+	// filtered tells that the lists hold more than is visible.
+	filtered bool
+}
+
+const (
+	maxEnumerated = 256 // repositories that stand for a range that is no namespace
+	maxSources    = 512 // sources that are merged
+)
+
+// sources finds what to read for the visible names: the cost follows what may
+// be seen, not what there is beside it.
+func (p *page) sources(visible lading.Grants) (*sources, error) {
+	s := &sources{}
+	if visible.All() {
+		s.lists = p.registryLists()
+		return s, nil
+	}
+	var names []string
+	for _, r := range visible.Ranges() {
+		ns, isNamespace := namespaceOf(r)
+		switch {
+		case r.To == r.From+"\x00":
+			names = append(names, r.From)
+		case isNamespace:
+			id, err := p.e.cat.Namespace(p.ctx, p.q, ns)
+			if err != nil {
+				return nil, err
+			}
+			if id != 0 {
+				s.lists = append(s.lists, id)
+			}
+		default:
+			if ok, err := p.enumerate(s, r); err != nil || !ok {
+				return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, err
+			}
+		}
+		if len(names)+len(s.lists)+len(s.live)+len(s.past) > maxSources {
+			return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, nil
+		}
+	}
+	live, past, err := p.e.cat.Named(p.ctx, p.q, names)
+	s.live, s.past = append(s.live, live...), append(s.past, past...)
+	return s, err
+}
+
+// registryLists are the lists to read when everything is visible: in a view
+// those of the types asked for, or of the untagged, instead of all.
+func (p *page) registryLists() []int64 {
+	if !p.r.view || p.r.q.Kind == lading.KindRepositories {
+		return []int64{catalog.RegistryList}
+	}
+	if len(p.f.Types) > 0 {
+		lists := make([]int64, 0, len(p.f.types))
+		for _, w := range p.f.types {
+			lists = append(lists, catalog.TypeList(w))
+		}
+		return lists
+	}
+	if p.f.Tagged != nil && !*p.f.Tagged {
+		return []int64{catalog.UntaggedList}
+	}
+	return []int64{catalog.RegistryList}
+}
+
+// namespaceOf returns the namespace of which the range is all that is below.
+func namespaceOf(r lading.Range) (string, bool) {
+	n := len(r.From) - 1
+	if n > 0 && r.From[n] == '/' && r.To == r.From[:n]+"0" {
+		return r.From[:n], true
+	}
+	return "", false
+}
+
+// enumerate adds the repositories of a range if they are few.
+func (p *page) enumerate(s *sources, r lading.Range) (ok bool, err error) {
+	live, err := p.e.cat.RepositoriesIn(p.ctx, p.q, r, maxEnumerated+1, false)
+	if err != nil || len(live) > maxEnumerated {
+		return false, err
+	}
+	past, err := p.e.cat.PastIn(p.ctx, p.q, r, maxEnumerated+1)
+	if err != nil || len(past) > maxEnumerated {
+		return false, err
+	}
+	s.live, s.past = append(s.live, live...), append(s.past, past...)
+	return true, nil
+}
+
+// streams are the sources' streams of these kinds with their spans, which span
+// makes for a shard. Of repositories only those that changed after the span's
+// beginning are read.
+func (s *sources) streams(kinds []catalog.FeedKind, shards []int, span func(shard int) catalog.Span) (ss []catalog.Stream, spans []catalog.Span) {
+	add := func(st catalog.Stream, sp catalog.Span) { ss, spans = append(ss, st), append(spans, sp) }
+	for _, shard := range shards {
+		sp := span(shard)
+		for _, k := range kinds {
+			for _, l := range s.lists {
+				add(catalog.Stream{Kind: k, List: l, Shard: shard}, sp)
+			}
+		}
+		for _, r := range s.live {
+			if journal.ShardOf(r.ID) != shard || r.Mod <= sp.After {
+				continue
+			}
+			for _, k := range kinds {
+				if k != catalog.RepositoryGone {
+					add(catalog.Stream{Kind: k, Repo: r.ID, Shard: shard}, sp)
+				}
+			}
+		}
+		for _, id := range s.past {
+			if journal.ShardOf(id) == shard && kinds[len(kinds)-1] == catalog.RepositoryGone {
+				add(catalog.Stream{Kind: catalog.RepositoryGone, Repo: id, Shard: shard}, sp)
+			}
+		}
+	}
+	return ss, spans
+}

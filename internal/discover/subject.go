@@ -1,0 +1,85 @@
+package discover
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/catalog"
+)
+
+// maxSubject is how many manifests of one subject are sorted in memory.
+const maxSubject = 10_000
+
+// bySubject adds the manifests that refer to a subject. They are found by an
+// index of their own and are few; of the extraordinary subject with more than
+// maxSubject the order's own streams are read instead.
+func (p *page) bySubject(visible lading.Grants, from place) (*place, error) {
+	found, err := p.e.cat.BySubject(p.ctx, p.q, p.r.q.Scope.Subject, maxSubject+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > maxSubject {
+		return p.bySubjectScan(visible, from)
+	}
+	found = slices.DeleteFunc(found, func(m catalog.Match) bool { return !visible.Contains(m.Repository) })
+	compare := p.compareMatches()
+	slices.SortFunc(found, compare)
+	if from.Inside {
+		last := catalog.Match{ID: from.Pos, Repository: from.Name}
+		at := slices.IndexFunc(found, func(m catalog.Match) bool { return m.ID == last.ID })
+		found = found[at+1:] // one that is gone was skipped over: begin at the front again, harmlessly
+	}
+	for chunk := range slices.Chunk(found, p.n+1) {
+		ids := make([]int64, 0, len(chunk))
+		for _, m := range chunk {
+			ids = append(ids, m.ID)
+		}
+		rows, err := p.e.cat.Manifests(p.ctx, p.q, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range chunk {
+			it := rows[m.ID]
+			if it != nil && p.f.item(lading.KindManifests, it) && p.f.repository(m.Repository) {
+				if !p.room() {
+					return &from, nil
+				}
+				p.addRow(it)
+			}
+			from = place{Inside: true, Pos: m.ID, Name: m.Repository}
+		}
+	}
+	return nil, nil
+}
+
+func (p *page) bySubjectScan(visible lading.Grants, from place) (*place, error) {
+	if p.r.q.Order == lading.OrderCreated || p.r.q.Order == lading.OrderModified {
+		return p.byPosition(visible, from)
+	}
+	w := &walk{p: p, visible: visible, last: from, desc: p.r.q.Desc}
+	done, err := w.run()
+	if err != nil || done {
+		return nil, err
+	}
+	return &w.last, nil
+}
+
+// compareMatches is the order asked for.
+func (p *page) compareMatches() func(a, b catalog.Match) int {
+	sign := 1
+	if p.r.q.Desc {
+		sign = -1
+	}
+	switch p.r.q.Order {
+	case lading.OrderCreated:
+		return func(a, b catalog.Match) int {
+			return sign * cmp.Or(cmp.Compare(a.Born, b.Born), cmp.Compare(a.ID, b.ID))
+		}
+	case lading.OrderModified:
+		return func(a, b catalog.Match) int { return sign * cmp.Or(cmp.Compare(a.Mod, b.Mod), cmp.Compare(a.ID, b.ID)) }
+	}
+	return func(a, b catalog.Match) int {
+		return sign * cmp.Or(cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Digest, b.Digest))
+	}
+}

@@ -1,0 +1,168 @@
+// Package server makes a running registry of a configuration: it opens the
+// stores, puts the engine over them, the guard before it and the HTTP API
+// before that, and closes them in the right order.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/blob"
+	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/core"
+	"github.com/lading-dev/lading/internal/discover"
+	"github.com/lading-dev/lading/internal/gc"
+	"github.com/lading-dev/lading/internal/guard"
+	"github.com/lading-dev/lading/internal/httpapi"
+	"github.com/lading-dev/lading/internal/sqldb"
+)
+
+// Options are the parts that tests replace.
+type Options struct {
+	// Access decides who may do what; nil is guard.Open.
+	Access guard.Access
+	// Identify says who calls; nil leaves everyone anonymous.
+	Identify func(*http.Request) lading.Identity
+	// Discover tunes the discovery engine.
+	Discover discover.Options
+	// Blobs wraps the blob store.
+	Blobs func(blob.Store) blob.Store
+	// DB changes how the database is opened.
+	DB func(*sqldb.Options)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// NoSweep leaves the sweeping to the test.
+	NoSweep bool
+}
+
+// Server is a running registry without its listener.
+type Server struct {
+	db      *sqldb.DB
+	cat     *catalog.Catalog
+	blobs   blob.Store
+	sweeper *gc.Sweeper
+	handler http.Handler
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// New opens the stores that a configuration names and returns the registry
+// over them. Close it.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, error) {
+	return NewWith(ctx, cfg, log, Options{})
+}
+
+// NewWith is New with parts replaced.
+func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Options) (_ *Server, err error) {
+	s := &Server{stop: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(ctx))
+		}
+	}()
+	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if s.db, err = sqldb.Open(ctx, dbOptions(cfg, log, opt)); err != nil {
+		return nil, err
+	}
+	if s.cat, err = catalog.Open(ctx, s.db, catalog.Options{Logger: log, Now: opt.Now}); err != nil {
+		return nil, err
+	}
+	dir, err := blob.OpenDirectory(cfg.Data, blob.Options{Relaxed: cfg.Durability == config.Relaxed})
+	if err != nil {
+		return nil, err
+	}
+	if s.blobs = dir; opt.Blobs != nil {
+		s.blobs = opt.Blobs(dir)
+	}
+	engine, err := discover.New(ctx, s.cat, opt.Discover)
+	if err != nil {
+		return nil, err
+	}
+	access := opt.Access
+	if access == nil {
+		access = guard.Open{}
+	}
+	api := httpapi.New(guard.New(core.New(s.cat, s.blobs, engine), access), httpapi.Options{
+		Logger:            log,
+		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
+		BodyIdle:          cfg.HTTP.BodyIdle,
+		JournalDays:       days(cfg.Retention.Journal),
+		TombstoneDays:     days(cfg.Retention.Tombstones),
+	})
+	s.handler = identified(api, opt.Identify)
+	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
+		Uploads: cfg.Retention.Uploads, Now: opt.Now, Logger: log})
+	if !opt.NoSweep {
+		s.background(s.sweeper.Run)
+	}
+	return s, nil
+}
+
+func dbOptions(cfg config.Config, log *slog.Logger, opt Options) sqldb.Options {
+	o := sqldb.Options{URL: cfg.Catalog.URL, Relaxed: cfg.Durability == config.Relaxed, Shards: cfg.Catalog.Shards, Logger: log}
+	if o.URL == "" {
+		o.URL = "sqlite:" + filepath.Join(cfg.Data, "catalog.db")
+	}
+	if opt.DB != nil {
+		opt.DB(&o)
+	}
+	return o
+}
+
+func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
+
+// identified puts who calls into the context.
+func identified(next http.Handler, identify func(*http.Request) lading.Identity) http.Handler {
+	if identify == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(lading.WithIdentity(r.Context(), identify(r))))
+	})
+}
+
+// background runs fn until Close.
+func (s *Server) background(fn func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	before := s.stop
+	s.stop = func() { before(); cancel() }
+	s.done.Go(func() { fn(ctx) })
+}
+
+// Handler answers every request.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Catalog is the catalog, for tests that look behind the API.
+func (s *Server) Catalog() *catalog.Catalog { return s.cat }
+
+// Blobs is the blob store, likewise.
+func (s *Server) Blobs() blob.Store { return s.blobs }
+
+// Sweeper removes what is due, likewise.
+func (s *Server) Sweeper() *gc.Sweeper { return s.sweeper }
+
+// Close waits for what goes on in the background and closes the stores. No
+// request may be in flight.
+func (s *Server) Close(context.Context) error {
+	s.stop()
+	s.done.Wait()
+	var errs []error
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(errs...)
+}
