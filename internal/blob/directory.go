@@ -41,7 +41,6 @@ type Directory struct {
 	now     func() time.Time
 	fs      fsys
 	boot    string
-	dirs    *dirSyncer
 
 	mu   sync.Mutex
 	open map[string]struct{} // uploads in use, by file name
@@ -66,7 +65,6 @@ func OpenDirectory(dir string, opt Options) (*Directory, error) {
 	if s.boot == "" {
 		s.boot = bootID()
 	}
-	s.dirs = newDirSyncer(s.fs.syncDir)
 	for _, d := range []string{dir, s.blobs(), s.uploads()} {
 		if err := s.mkdir(d); err != nil {
 			return nil, fmt.Errorf("blob: open directory: %w", storageErr(err))
@@ -101,7 +99,7 @@ func (s *Directory) syncDir(path string) error {
 	if s.relaxed {
 		return nil
 	}
-	return s.dirs.sync(path)
+	return s.fs.syncDir(path)
 }
 
 // makeShard makes sure, once a process, that the digest's shard is there and
