@@ -1,183 +1,85 @@
 package httpapi
 
 import (
-	"strings"
+	"net/http"
 
 	"github.com/lading-dev/lading"
 )
 
-// Bounds of what a URL may name.
-const (
-	maxName   = 255  // a repository's name (distribution-spec, "Pulling manifests")
-	maxTag    = 128  // a tag (same)
-	maxUpload = 128  // an upload id (lading.BlobWriter)
-	maxToken  = 2048 // a cursor or page token
-	maxMedia  = 255  // a media type (RFC 6838, 4.2: 127 each side)
-	maxDigest = 255  // a digest of an algorithm that is not known here
-)
-
-// validName tells whether s is a repository name by the distribution-spec's
-// grammar: runs of [a-z0-9], each two of them with one separator between:
-// ".", "_", "__", any number of "-", or the "/" between two components.
-func validName(s string) bool {
-	if len(s) > maxName {
-		return false
+// listTags answers tags/list (distribution-spec, "Listing Tags").
+func (h *handler) listTags(w *response, r *http.Request, q Request) error {
+	names, err := h.reg.Tags(r.Context(), q.Repository, q.Last, q.pageLength())
+	if err != nil {
+		return err
 	}
-	for {
-		run := nameRun(s)
-		if run == 0 {
-			return false
-		}
-		if s = s[run:]; s == "" {
-			return true
-		}
-		sep := nameSeparator(s)
-		if sep == 0 {
-			return false
-		}
-		s = s[sep:]
-	}
-}
-
-func nameRun(s string) int {
-	for i := range len(s) {
-		if !isLower(s[i]) && !isDigit(s[i]) {
-			return i
-		}
-	}
-	return len(s)
-}
-
-func nameSeparator(s string) int {
-	switch s[0] {
-	case '.', '/':
-		return 1
-	case '_':
-		if len(s) > 1 && s[1] == '_' {
-			return 2
-		}
-		return 1
-	case '-':
-		return len(s) - len(strings.TrimLeft(s, "-"))
-	}
-	return 0
-}
-
-// validTag tells whether s matches [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
-func validTag(s string) bool {
-	if s == "" || len(s) > maxTag || s[0] == '.' || s[0] == '-' {
-		return false
-	}
-	return allBytes(s, isTagByte)
-}
-
-// validUpload tells whether s may be an upload's id.
-func validUpload(s string) bool {
-	return s != "" && len(s) <= maxUpload && allBytes(s, isIDByte)
-}
-
-// validToken tells whether s may be a cursor or a page token.
-func validToken(s string) bool {
-	return s != "" && len(s) <= maxToken && allBytes(s, isTagByte)
-}
-
-// validLast tells whether s may stand in last=: the name that a page starts
-// after need not exist, nor be one that could, but nothing invisible gets
-// through.
-func validLast(s string) bool {
-	return len(s) <= maxName && allBytes(s, func(c byte) bool { return c > ' ' && c < 0x7f })
-}
-
-// validMediaType tells whether s is type "/" subtype of RFC 6838's
-// restricted names.
-func validMediaType(s string) bool {
-	major, minor, ok := strings.Cut(s, "/")
-	return ok && len(s) <= maxMedia && validRestrictedName(major) && validRestrictedName(minor)
-}
-
-func validRestrictedName(s string) bool {
-	if s == "" || !isAlnum(s[0]) {
-		return false
-	}
-	return allBytes(s, func(c byte) bool {
-		return isAlnum(c) || strings.IndexByte("!#$&-^_.+", c) >= 0
+	h.writeNames(w, r, q, names, func(list []string) any {
+		return struct {
+			Name string   `json:"name"`
+			Tags []string `json:"tags"`
+		}{q.Repository, list}
 	})
+	return nil
 }
 
-// encodedLength is the length of the encoded part for the algorithms whose
-// content can be stored.
-func encodedLength(algorithm string) int {
-	switch algorithm {
-	case "sha256":
-		return 64
-	case "sha384":
-		return 96
-	case "sha512":
-		return 128
+// listCatalog answers _catalog, which the distribution-spec reserves and does
+// not describe; the Docker Registry HTTP API V2 does ("Catalog").
+func (h *handler) listCatalog(w *response, r *http.Request, q Request) error {
+	names, err := h.reg.Repositories(r.Context(), q.Last, q.pageLength())
+	if err != nil {
+		return err
 	}
-	return 0
+	h.writeNames(w, r, q, names, func(list []string) any {
+		return struct {
+			Repositories []string `json:"repositories"`
+		}{list}
+	})
+	return nil
 }
 
-// parseDigest returns s as the digest of content that could be here: of an
-// algorithm that can be computed, with an encoded part of its length.
-func parseDigest(s string) (lading.Digest, error) {
-	algorithm, encoded, _ := strings.Cut(s, ":")
-	n := encodedLength(algorithm)
-	if n == 0 {
-		return "", lading.ErrDigestInvalid.With("the digest's algorithm is not supported: use sha256, sha384 or sha512")
+// pageLength is how many names to ask for. n=0 asks for one that is not shown:
+// the repository must be there all the same.
+func (q Request) pageLength() int {
+	if !q.Limited {
+		return maxNames
 	}
-	if len(encoded) != n || !allBytes(encoded, isHexByte) {
-		return "", lading.ErrDigestInvalid.With("the digest is not valid: %s wants %d lower-case hexadecimal digits", algorithm, n)
-	}
-	return lading.Digest(s), nil
+	return max(q.N, 1)
 }
 
-// parseSubject returns s as the digest of something that need not be here: an
-// algorithm that is not known will do when it is spelled correctly
-// (image-spec, descriptor.md, "Digests").
-func parseSubject(s string) (lading.Digest, error) {
-	algorithm, encoded, _ := strings.Cut(s, ":")
-	if encodedLength(algorithm) != 0 {
-		return parseDigest(s)
+// writeNames answers with a page of names, an empty one for n=0, and links to
+// the next.
+func (h *handler) writeNames(w *response, r *http.Request, q Request, names lading.Names, body func([]string) any) {
+	list := names.Names
+	if q.Limited && q.N == 0 {
+		list = nil
 	}
-	if len(s) > maxDigest || !validAlgorithm(algorithm) || encoded == "" || !allBytes(encoded, isEncodedByte) {
-		return "", lading.ErrDigestInvalid.With("the digest is not valid: want algorithm:encoded")
+	if names.More && len(list) > 0 {
+		next := q
+		next.Head, next.Limited, next.N = false, true, q.pageLength()
+		next.Last = list[len(list)-1]
+		setNext(w.Header(), next)
 	}
-	return lading.Digest(s), nil
+	if list == nil {
+		list = []string{}
+	}
+	setCaching(w.Header(), r, false)
+	writeJSON(w, r, http.StatusOK, "application/json", body(list))
 }
 
-// validAlgorithm tells whether s is runs of [a-z0-9] joined by one of "+._-".
-func validAlgorithm(s string) bool {
-	for {
-		run := nameRun(s)
-		if run == 0 {
-			return false
-		}
-		if s = s[run:]; s == "" {
-			return true
-		}
-		if strings.IndexByte("+._-", s[0]) < 0 {
-			return false
-		}
-		s = s[1:]
-	}
+// setNext links to the next page. The URL is relative, so that it is right
+// behind every proxy.
+func setNext(head http.Header, next Request) {
+	head.Set("Link", "<"+next.URL()+`>; rel="next"`)
 }
 
-func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
-func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-func isAlnum(c byte) bool { return isLower(c) || isUpper(c) || isDigit(c) }
-
-func isTagByte(c byte) bool     { return isAlnum(c) || c == '.' || c == '_' || c == '-' }
-func isIDByte(c byte) bool      { return isAlnum(c) || c == '_' || c == '-' }
-func isHexByte(c byte) bool     { return isDigit(c) || 'a' <= c && c <= 'f' }
-func isEncodedByte(c byte) bool { return isAlnum(c) || c == '=' || c == '_' || c == '-' }
-
-func allBytes(s string, ok func(byte) bool) bool {
-	for i := range len(s) {
-		if !ok(s[i]) {
-			return false
-		}
+// setCaching says who may keep a listing for how long, or that nobody may.
+func setCaching(head http.Header, r *http.Request, once bool) {
+	head.Set("Vary", "Authorization, Accept, Accept-Encoding, A-IM")
+	switch {
+	case once:
+		head.Set("Cache-Control", "no-store")
+	case r.Header.Get("Authorization") != "" || lading.IdentityFrom(r.Context()).Subject != "":
+		head.Set("Cache-Control", "private, no-cache")
+	default:
+		head.Set("Cache-Control", "public, max-age=5")
 	}
-	return true
 }
