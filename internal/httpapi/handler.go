@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -96,6 +100,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	head["X-Content-Type-Options"] = noSniff
 	head["Content-Security-Policy"] = noPage
 	var q Request
+	w.bound(r)
 	defer w.finish(r)
 	defer h.recover(w, r, &q)
 	q, err := Parse(r.Method, r.URL.Path, r.URL.RawQuery)
@@ -114,8 +119,22 @@ func (h *handler) fail(w *response, r *http.Request, q Request, err error) {
 		h.writeError(w, r, q, err)
 		return
 	}
-	h.logError(r, requestID(w.Header(), r), 0, asError(err), err)
+	status := http.StatusInternalServerError
+	if gone(err) {
+		status = 0
+	}
+	h.logError(r, requestID(w.Header(), r), status, asError(err), err)
 	panic(http.ErrAbortHandler)
+}
+
+// gone tells whether the error is of a client that does not listen any more.
+func gone(err error) bool {
+	for _, cause := range []error{syscall.EPIPE, syscall.ECONNRESET, os.ErrDeadlineExceeded, net.ErrClosed} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // recover turns a panic into an internal failure.

@@ -32,6 +32,11 @@ func (m *memory) List(ctx context.Context, q lading.Query) (lading.Listing, erro
 	if list != nil {
 		return list(ctx, q)
 	}
+	if q.Since == "now" {
+		m.mu.Lock()
+		q.Since = "c" + strconv.Itoa(len(m.changes))
+		m.mu.Unlock()
+	}
 	m.await(ctx, q)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,9 +71,6 @@ func (m *memory) await(ctx context.Context, q lading.Query) {
 
 // position returns how many changes a cursor has seen.
 func (m *memory) position(cursor string) (int, error) {
-	if cursor == "now" {
-		return len(m.changes), nil
-	}
 	n, err := strconv.Atoi(strings.TrimPrefix(cursor, "c"))
 	switch {
 	case err != nil || n > len(m.changes):

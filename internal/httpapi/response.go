@@ -107,11 +107,20 @@ func (w *response) flush() error {
 	return err
 }
 
-// finish bounds what the server does for a body that nobody has read: it
-// waits for the rest, to use the connection again.
-func (w *response) finish(r *http.Request) {
+// bound bounds what the server does by itself: before it answers, and to use
+// the connection again, it waits for a body that nobody has read.
+func (w *response) bound(r *http.Request) {
 	if r.ContentLength != 0 {
 		_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(w.idle))
+	}
+}
+
+// finish does so for the end of the handler, where the server answers after
+// it has waited.
+func (w *response) finish(r *http.Request) {
+	w.bound(r)
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(2 * w.idle))
 	}
 }
 

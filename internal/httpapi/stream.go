@@ -89,10 +89,8 @@ func (h *handler) streamError(w *response, r *http.Request, q Request, err error
 	e := asError(h.listError(err, q))
 	status, entry := entryOf(e)
 	h.logError(r, requestID(w.Header(), r), status, e, err)
-	b, err := json.Marshal(streamLine{Error: &entry})
-	if err != nil {
-		return fmt.Errorf("marshal stream error: %w", err)
-	}
-	_, _ = w.Write(append(b, '\n')) // the client's loss
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(streamLine{Error: &entry}) // a stream without its last line is incomplete too
 	return nil
 }
