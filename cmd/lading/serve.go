@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/server"
 )
 
 // How long the end may take: requests in flight first, then the stores.
@@ -83,7 +84,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.W
 		return err
 	}
 	defer ln.Close()
-	reg, err := openRegistry(ctx, cfg, log)
+	reg, err := server.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
