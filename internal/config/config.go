@@ -53,7 +53,7 @@ const (
 	// Full: on the disk. An acknowledged push survives a power cut.
 	Full Durability = "full"
 	// Relaxed: with the operating system. It survives the end of the
-	// process; a power cut may take the last pushes, never consistency.
+	// process; a power cut may take, or damage, the last pushes.
 	Relaxed Durability = "relaxed"
 )
 
