@@ -82,7 +82,7 @@ func runEngine(t *testing.T, engine tool) (socket string) {
 	writeFile(t, at("config"), "{}")
 	cmd := exec.Command(engine.path, "--config-file", at("config"), "--host", "unix://"+at("sock"),
 		"--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid"), "--storage-driver", "vfs",
-		"--iptables=false", "--ip6tables=false", "--bridge", "none")
+		"--iptables=false", "--ip6tables=false", "--bridge", "none", "--log-level", "error")
 	cmd.Env = engine.env
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
