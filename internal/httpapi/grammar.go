@@ -8,12 +8,12 @@ import (
 
 // Bounds of what a URL may name.
 const (
-	maxName   = 255  // a repository's name (distribution-spec, "Pulling manifests")
-	maxTag    = 128  // a tag (same)
-	maxUpload = 128  // an upload id (lading.BlobWriter)
-	maxToken  = 2048 // a cursor or page token
-	maxMedia  = 255  // a media type (RFC 6838, 4.2: 127 each side)
-	maxDigest = 255  // a digest of an algorithm that is not known here
+	maxName   = 255      // a repository's name (distribution-spec, "Pulling manifests")
+	maxTag    = 128      // a tag (same)
+	maxUpload = 128      // an upload id (lading.BlobWriter)
+	maxToken  = 16 << 10 // a cursor or page token
+	maxMedia  = 255      // a media type (RFC 6838, 4.2: 127 each side)
+	maxDigest = 255      // a digest of an algorithm that is not known here
 )
 
 // validName tells whether s is a repository name by the distribution-spec's

@@ -200,8 +200,12 @@ func (h *handler) listError(err error, q Request) error {
 	if !errors.As(err, &e) || e.Code != lading.CodeCursorExpired {
 		return err
 	}
+	told := detailFields(e.Detail)
 	detail := expiredDetail{RetryAfter: 1 + h.opt.Jitter(maxResyncDelay)}
-	detail.Reason, _ = detailFields(e.Detail)["reason"].(string)
+	detail.Reason, _ = told["reason"].(string)
+	if s, ok := told["retry_after_s"].(float64); ok && s >= 1 {
+		detail.RetryAfter = int(s)
+	}
 	if q.Query.Page == "" {
 		q.Head, q.Query.Since, q.Query.Wait = false, "", 0
 		detail.Resync = q.URL()

@@ -266,6 +266,17 @@ func TestExpiredWithinAPage(t *testing.T) {
 	}
 }
 
+// TestExpiredKeepsTheDelay holds that a registry that says when to come back
+// is listened to.
+func TestExpiredKeepsTheDelay(t *testing.T) {
+	m := newMemory()
+	script(t, m, lading.ErrCursorExpired.WithDetail(map[string]any{"reason": "epoch", "retry_after_s": 7}))
+	_, body := get(t, serveMemory(t, m, Options{}), "/v2/_lading/list/tags?since=c1", nil)
+	if want := `"detail":{"reason":"epoch","resync":"/v2/_lading/list/tags","retry_after_s":7}`; !strings.Contains(body, want) {
+		t.Errorf("%s", body)
+	}
+}
+
 // TestRetryAfter holds that a rate guard's own word is passed on.
 func TestRetryAfter(t *testing.T) {
 	m := newMemory()

@@ -133,7 +133,7 @@ func checkTogether(q lading.Query, v url.Values) error {
 			}
 		}
 	}
-	if q.Since != "" && q.View() {
+	if q.Since != "" && q.Since != "none" && q.View() {
 		return lading.InvalidParameter("since", "a view has no cursor: leave out order, view and modified_*")
 	}
 	if _, ok := v["wait"]; ok && (q.View() || q.Since == "none") {

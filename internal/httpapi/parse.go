@@ -15,6 +15,7 @@ const (
 	maxNames     = 10_000 // names in an answer of tags/list or _catalog
 	maxReferrers = 1000   // descriptors in an answer of referrers
 	maxPutTags   = 100    // tags put with one manifest; the spec wants 10 at least
+	maxListQuery = 4096   // bytes of a listing's query: its page tokens carry it
 )
 
 // Parse understands a URL of the API: method, decoded path and raw query. It
@@ -269,6 +270,9 @@ func (q *Request) parseParameters(raw string) error {
 	case ActionReferrers:
 		return q.parseReferrers(v)
 	default:
+		if len(raw) > maxListQuery && !v.Has("page") {
+			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)
+		}
 		q.Query, err = parseList(q.Query.Kind, q.Repository, v)
 		return err
 	}

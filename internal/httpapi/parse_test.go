@@ -66,6 +66,7 @@ var parsed = []struct {
 				CreatedAfter: memTime, CreatedBefore: memTime.Add(time.Second / 2),
 			},
 		}}},
+	{"GET", "/v2/_lading/list/repositories?order=created&since=none", Request{Action: ActionList, Query: lading.Query{Kind: "repositories", Order: lading.OrderCreated, Since: "none"}}},
 	{"GET", "/v2/_lading/list/repositories?order=-modified&modified_after=2026-08-01T10%3A00%3A00Z&modified_before=2026-08-01T10%3A00%3A01Z",
 		Request{Action: ActionList, Query: lading.Query{
 			Kind: "repositories", Order: lading.OrderModified, Desc: true,
@@ -140,6 +141,44 @@ func TestPutTagsAreBounded(t *testing.T) {
 			t.Errorf("%d tags: %v", n, err)
 		}
 	}
+}
+
+// TestLimits holds what transcripts cannot show: how long what is accepted may
+// be at most.
+func TestLimits(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("a", n) }
+	for _, c := range []struct {
+		what     string
+		accepted bool
+	}{
+		{"upload of 128", validUpload(long(128))},
+		{"upload of 129", !validUpload(long(129))},
+		{"no upload", !validUpload("")},
+		{"cursor of 16 KiB", validToken(long(16 << 10))},
+		{"a longer one", !validToken(long(16<<10 + 1))},
+		{"no cursor", !validToken("")},
+		{"last= of 255", validLast(long(255))},
+		{"last= of 256", !validLast(long(256))},
+		{"subject of 255", subjectOK("x:" + long(253))},
+		{"subject of 256", !subjectOK("x:" + long(254))},
+		{"query of 4096", listOK("prefix=" + long(100) + strings.Repeat("&prefix="+long(99), 37) + "&prefix=" + long(22))},
+		{"query of 4097", !listOK("prefix=" + long(100) + strings.Repeat("&prefix="+long(99), 37) + "&prefix=" + long(23))},
+		{"a page may be longer", listOK("page=" + long(8000))},
+	} {
+		if !c.accepted {
+			t.Error(c.what)
+		}
+	}
+}
+
+func subjectOK(s string) bool {
+	_, err := parseSubject(s)
+	return err == nil
+}
+
+func listOK(query string) bool {
+	_, err := Parse("GET", "/v2/_lading/list/tags", query)
+	return err == nil
 }
 
 // The grammars, as the specifications write them.
