@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -105,4 +106,18 @@ func expect(t *testing.T, page listing, kind string, items ...string) {
 	if !ok {
 		t.Errorf("got %+v, want a %s of %q with a cursor", page, kind, items)
 	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s, %v\n%s", url, resp.Status, err, body)
+	}
+	return string(body)
 }

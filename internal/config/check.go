@@ -86,9 +86,9 @@ func (m *Mistakes) catalog(c Catalog) {
 }
 
 func (m *Mistakes) retention(r Retention) {
-	const year = 366 * 24 * time.Hour
-	m.within("retention.journal", r.Journal, time.Hour, 10*year)
-	m.within("retention.tombstones", r.Tombstones, time.Hour, 10*year)
+	const year = 366 * day
+	m.within("retention.journal", r.Journal, day, 10*year)
+	m.within("retention.tombstones", r.Tombstones, day, 10*year)
 	m.within("retention.uploads", r.Uploads, time.Minute, year)
 	if r.Tombstones < r.Journal {
 		m.add("retention.tombstones", "%s is shorter than retention.journal, %s: deletions must be remembered at least as long as the journal",
