@@ -4,11 +4,12 @@
 # How long each fuzz test runs in `make fuzz`, and in `make soak`.
 FUZZTIME ?= 10s
 SOAKTIME ?= 10m
-# What benchmarks to run, and how: `make bench BENCH=PutManifest`.
+# Which Go benchmarks `make microbench` runs: `make microbench BENCH=Parse`.
 BENCH ?= .
-BENCHFLAGS ?= -benchmem
+# Flags for internal/bench: `make bench BENCHFLAGS='-tags 10000'`.
+BENCHFLAGS ?=
 
-.PHONY: build deps test check race bench bench-discovery fuzz soak
+.PHONY: build deps test check race bench bench-discovery microbench fuzz soak
 
 # The binary, ./lading.
 build:
@@ -19,9 +20,9 @@ deps:
 	scripts/deps
 
 # Every test, on both catalogs and with the real clients. Results are not
-# cached: a test that runs a program is not run again by Go when that changes.
+# cached: Go does not see when a program that a test runs has changed.
 test: deps
-	scripts/with-postgres go test -count=1 -timeout=15m ./...
+	scripts/with-postgres go test -count=1 -timeout=20m ./...
 
 # Form, vet, staticcheck, govulncheck, generated files; then the short tests
 # under the race detector.
@@ -30,19 +31,29 @@ check: deps
 	$(MAKE) race
 
 race: deps
-	scripts/with-postgres go test -race -short -count=1 -timeout=20m ./...
+	scripts/with-postgres go test -race -short -count=1 -timeout=30m ./...
 
+# How fast manifests are put, on both catalogs, with full durability.
 bench: deps
-	scripts/with-postgres go test -run='^$$' -bench='$(BENCH)' $(BENCHFLAGS) -timeout=60m ./...
+	go run ./internal/bench put $(BENCHFLAGS)
+	LADING_TEST_POSTGRES_SYNC=1 scripts/with-postgres \
+		sh -c 'go run ./internal/bench put -url "$$LADING_TEST_POSTGRES" $(BENCHFLAGS)'
 
+# How fast listings, deltas and conditional requests are answered.
 bench-discovery: deps
-	scripts/with-postgres go test -run='^$$' -bench='$(BENCH)' $(BENCHFLAGS) -timeout=60m \
-		./internal/journal/... ./internal/catalog/... ./internal/discover/...
+	go run ./internal/bench discovery $(BENCHFLAGS)
+	LADING_TEST_POSTGRES_SYNC=1 scripts/with-postgres \
+		sh -c 'go run ./internal/bench discovery -url "$$LADING_TEST_POSTGRES" $(BENCHFLAGS)'
+
+# The benchmarks of the parts.
+microbench: deps
+	LADING_TEST_POSTGRES_SYNC=1 scripts/with-postgres \
+		go test -run='^$$' -bench='$(BENCH)' -benchmem -timeout=60m ./...
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)
 
-# The long forms: hours rather than minutes.
+# The long forms of the tests, and every fuzz test for longer.
 soak: deps
-	LADING_SOAK=$(SOAKTIME) scripts/with-postgres go test -count=1 -timeout=12h ./...
+	LADING_LONG=1 scripts/with-postgres go test -count=1 -timeout=12h ./...
 	scripts/fuzz $(SOAKTIME)
