@@ -110,12 +110,13 @@ func (m *manifestRow) flags() (f journal.Flags) {
 	return f
 }
 
-// openTag points a tag that does not exist to a manifest.
-func (ch *change) openTag(name string, to *manifestRow) {
+// openTag points a tag that does not exist to a manifest. previous is where an
+// earlier one of that name ended, or 0.
+func (ch *change) openTag(name string, to *manifestRow, previous int64) {
 	pos, rev := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Created, Name: name, Digest: to.digest, Type: to.typ, Flags: journal.IsTagged})
 	id := ch.w.NewID()
-	ch.tx.Exec(`INSERT INTO tag(id,repo,name,manifest,opened,actor,rev,born,mod) VALUES(?,?,?,?,?,?,?,?,?)`,
-		id, ch.repo.id, name, to.id, pos, ch.actor, rev, pos, pos)
+	ch.tx.Exec(`INSERT INTO tag(id,repo,name,manifest,opened,actor,rev,born,mod,previous) VALUES(?,?,?,?,?,?,?,?,?,?)`,
+		id, ch.repo.id, name, to.id, pos, ch.actor, rev, pos, pos, previous)
 	lists := ch.feed.with(TypeList(to.typ))
 	ch.feed.insert(TagModified, pos, id, to.typ, lists...)
 	ch.feed.insert(TagCreated, pos, id, to.typ, lists...)
@@ -171,14 +172,21 @@ func (ch *change) bury(kind FeedKind, name string, pos int64) {
 type grave struct {
 	id, mod int64
 	kind    FeedKind
+	name    string
 }
 
-// raise removes the tombstones of names that come to life again.
-func (ch *change) raise(graves []grave) {
+// raise removes the tombstone of an item that comes to life again and returns
+// where the item had died, 0 if it has no tombstone. The new item's row tells
+// of that end from now on.
+func (ch *change) raise(graves []grave, kind FeedKind, name string) int64 {
 	for _, g := range graves {
-		ch.tx.Exec(`DELETE FROM tombstone WHERE id=?`, g.id)
-		ch.feed.remove(g.kind, g.mod, ch.feed.lists...)
+		if g.kind == kind && g.name == name {
+			ch.tx.Exec(`DELETE FROM tombstone WHERE id=?`, g.id)
+			ch.feed.remove(g.kind, g.mod, ch.feed.lists...)
+			return g.mod
+		}
 	}
+	return 0
 }
 
 // finish writes the journal, the feed and the repository's row.

@@ -26,6 +26,7 @@ type Item struct {
 	Rev      int64
 	Born     int64
 	Mod      int64
+	Previous int64 // where an earlier item of this key was deleted, or 0
 	Tagged   int64 // a manifest's number of tags
 	Type     int64 // the artifact type's word
 	Platform string
@@ -109,8 +110,8 @@ func parsePlatform(s string) *ocispec.Platform {
 const (
 	descColumns  = `m.digest,m.media_type,m.type,m.size,m.platform,m.annotations,m.subject`
 	repoColumns  = `r.id,r.name,r.incarnation,r.born`
-	tagColumns   = `t.id,t.name,t.rev,t.born,t.mod,` + descColumns
-	manifestCols = `m.id,m.tagged,m.rev,m.born,m.mod,` + descColumns
+	tagColumns   = `t.id,t.name,t.rev,t.born,t.mod,t.previous,` + descColumns
+	manifestCols = `m.id,m.tagged,m.rev,m.born,m.mod,m.previous,` + descColumns
 )
 
 func (it *Item) descFields() []any {
@@ -147,9 +148,11 @@ func collect(rows sqldb.Rows, err error, fields func(*Item) []any, withRepo bool
 	return out, rows.Err()
 }
 
-func tagFields(it *Item) []any { return []any{&it.ID, &it.Tag, &it.Rev, &it.Born, &it.Mod} }
+func tagFields(it *Item) []any {
+	return []any{&it.ID, &it.Tag, &it.Rev, &it.Born, &it.Mod, &it.Previous}
+}
 func manifestFields(it *Item) []any {
-	return []any{&it.ID, &it.Tagged, &it.Rev, &it.Born, &it.Mod}
+	return []any{&it.ID, &it.Tagged, &it.Rev, &it.Born, &it.Mod, &it.Previous}
 }
 
 // Tags returns the tags with those ids, of living repositories, by id.
@@ -192,7 +195,7 @@ func (c *Catalog) TagsOf(ctx context.Context, q sqldb.Querier, repo RepositoryIt
 			after = "\x7f" // beyond every tag
 		}
 	}
-	rows, err := q.Query(ctx, text, repo.ID, after, n)
+	rows, err := q.Query(ctx, text, repo.ID, bound(after), n)
 	return c.inRepository(ctx, q, repo, rows, err, tagFields)
 }
 
@@ -346,9 +349,9 @@ func scanRepositories(rows sqldb.Rows, err error) ([]RepositoryItem, error) {
 // RepositoriesIn returns up to n living repositories in a range of names, the
 // last first if desc.
 func (c *Catalog) RepositoriesIn(ctx context.Context, q sqldb.Querier, r lading.Range, n int, desc bool) ([]RepositoryItem, error) {
-	text, args := repositorySQL+`born>0 AND name>=?`, []any{r.From}
+	text, args := repositorySQL+`born>0 AND name>=?`, []any{bound(r.From)}
 	if r.To != "" {
-		text, args = text+` AND name<?`, append(args, r.To)
+		text, args = text+` AND name<?`, append(args, bound(r.To))
 	}
 	text += ` ORDER BY name`
 	if desc {
@@ -376,7 +379,7 @@ func (c *Catalog) Named(ctx context.Context, q sqldb.Querier, wanted []string) (
 	rest := slices.DeleteFunc(slices.Clone(wanted), func(n string) bool { return found[n] })
 	newest := map[string]int64{}
 	for ns := range slices.Chunk(rest, inStep) {
-		rows, err := q.Query(ctx, `SELECT name,id FROM repository_past WHERE name IN `+sqldb.In(inSize(len(ns)))+` ORDER BY name,ended`, inArgs(nil, ns)...)
+		rows, err := q.Query(ctx, `SELECT name,MAX(id) FROM repository_past WHERE name IN `+sqldb.In(inSize(len(ns)))+` GROUP BY name`, inArgs(nil, ns)...)
 		if err := scanNamed(rows, err, newest); err != nil {
 			return nil, nil, err
 		}
@@ -386,13 +389,14 @@ func (c *Catalog) Named(ctx context.Context, q sqldb.Querier, wanted []string) (
 
 // PastIn returns the ids of the newest past repositories of up to n names in a
 // range that has no living one; living ones have said what there is to say.
+// The ids of a name's lives grow from one to the next.
 func (c *Catalog) PastIn(ctx context.Context, q sqldb.Querier, r lading.Range, n int) ([]int64, error) {
-	text, args := `SELECT p.name,p.id FROM repository_past p WHERE p.name>=?`, []any{r.From}
+	text, args := `SELECT p.name,MAX(p.id) FROM repository_past p WHERE p.name>=?`, []any{bound(r.From)}
 	if r.To != "" {
-		text, args = text+` AND p.name<?`, append(args, r.To)
+		text, args = text+` AND p.name<?`, append(args, bound(r.To))
 	}
 	newest := map[string]int64{}
-	rows, err := q.Query(ctx, text+` AND NOT EXISTS (SELECT 1 FROM repository r WHERE r.name=p.name AND r.born>0) ORDER BY p.name,p.ended LIMIT ?`, append(args, n)...)
+	rows, err := q.Query(ctx, text+` AND NOT EXISTS (SELECT 1 FROM repository r WHERE r.name=p.name AND r.born>0) GROUP BY p.name ORDER BY p.name LIMIT ?`, append(args, n)...)
 	if err := scanNamed(rows, err, newest); err != nil {
 		return nil, err
 	}

@@ -128,14 +128,14 @@ func (p *put) readState(tx *sqldb.Tx) error {
 			}
 			return rows.Err()
 		}},
-		{SQL: `SELECT id,mod,kind FROM tombstone WHERE repo=? AND kind=? AND name=?`, Args: []any{p.repo.id, int64(ManifestGone), tombstoneName(p.m.Digest)}, Scan: p.scanGraves},
+		{SQL: `SELECT id,mod,kind,name FROM tombstone WHERE repo=? AND kind=? AND name=?`, Args: []any{p.repo.id, int64(ManifestGone), tombstoneName(p.m.Digest)}, Scan: p.scanGraves},
 	}
 	for tags := range slices.Chunk(p.tags, inStep) {
 		qs = append(qs,
 			sqldb.Q{SQL: selectTags + ` WHERE t.repo=? AND t.name IN ` + sqldb.In(inSize(len(tags))), Args: inArgs([]any{p.repo.id}, tags), Scan: func(rows sqldb.Rows) error {
 				return scanTags(rows, p.current)
 			}},
-			sqldb.Q{SQL: `SELECT id,mod,kind FROM tombstone WHERE repo=? AND kind=? AND name IN ` + sqldb.In(inSize(len(tags))), Args: inArgs([]any{p.repo.id, int64(TagGone)}, tags), Scan: p.scanGraves})
+			sqldb.Q{SQL: `SELECT id,mod,kind,name FROM tombstone WHERE repo=? AND kind=? AND name IN ` + sqldb.In(inSize(len(tags))), Args: inArgs([]any{p.repo.id, int64(TagGone)}, tags), Scan: p.scanGraves})
 	}
 	if err := tx.Batch(qs...); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (p *put) scanGraves(rows sqldb.Rows) error {
 	for rows.Next() {
 		var g grave
 		var kind int64
-		if err := rows.Scan(&g.id, &g.mod, &kind); err != nil {
+		if err := rows.Scan(&g.id, &g.mod, &kind, &g.name); err != nil {
 			return err
 		}
 		g.kind = FeedKind(kind)
@@ -261,7 +261,6 @@ func (p *put) write(tx *sqldb.Tx, moved []string) error {
 	losing := p.losing(moved)
 	if p.target == nil {
 		p.target = p.create(ch, int64(len(moved)))
-		ch.raise(slices.DeleteFunc(slices.Clone(p.graves), func(g grave) bool { return g.kind != ManifestGone }))
 	} else {
 		p.target.tagged += int64(len(moved))
 		ch.touch(p.target)
@@ -269,12 +268,11 @@ func (p *put) write(tx *sqldb.Tx, moved []string) error {
 	for _, m := range losing {
 		ch.touch(m)
 	}
-	ch.raise(slices.DeleteFunc(slices.Clone(p.graves), func(g grave) bool { return g.kind != TagGone }))
 	for _, name := range moved {
 		if cur := p.current[name]; cur != nil {
 			ch.moveTag(cur, p.target)
 		} else {
-			ch.openTag(name, p.target)
+			ch.openTag(name, p.target, ch.raise(p.graves, TagGone, name))
 		}
 	}
 	ch.finish()
@@ -300,9 +298,10 @@ func (p *put) create(ch *change, tagged int64) *manifestRow {
 	m := &manifestRow{id: ch.w.NewID(), typ: p.typ, size: int64(len(p.m.Bytes)), digest: p.digest, tagged: tagged}
 	pos, rev := ch.record(journal.Row{Kind: journal.Manifest, Action: journal.Created, Digest: p.digest, Type: p.typ, Flags: m.flags()})
 	m.born, m.mod, m.wasTagged = pos, pos, tagged
+	previous := ch.raise(p.graves, ManifestGone, tombstoneName(p.m.Digest))
 	ch.tx.Exec(`INSERT INTO content(manifest,bytes) VALUES(?,?)`, m.id, p.m.Bytes)
-	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born,mod) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, rev, pos, pos)
+	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born,mod,previous) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, rev, pos, pos, previous)
 	for ids := range slices.Chunk(p.blobs, inStep) {
 		args := make([]any, 0, 3*len(ids))
 		for _, b := range ids {

@@ -77,7 +77,7 @@ func (c *Catalog) manifestUnknown(ctx context.Context, q sqldb.Querier, repo str
 // Errors: NAME_UNKNOWN.
 func (c *Catalog) TagNames(ctx context.Context, repo, last string, n int) (lading.Names, error) {
 	q := c.db.Read()
-	out, err := names(ctx, q, n, `SELECT t.name FROM tag t WHERE t.repo=(SELECT id FROM repository WHERE name=? AND born>0) AND t.name>? ORDER BY t.name LIMIT ?`, repo, last, n+1)
+	out, err := names(ctx, q, n, `SELECT t.name FROM tag t WHERE t.repo=(SELECT id FROM repository WHERE name=? AND born>0) AND t.name>? ORDER BY t.name LIMIT ?`, repo, bound(last), n+1)
 	if err != nil || len(out.Names) > 0 {
 		return out, err
 	}
@@ -92,9 +92,9 @@ func (c *Catalog) TagNames(ctx context.Context, repo, last string, n int) (ladin
 // RepositoryNames returns up to n living repositories in a range of names.
 func (c *Catalog) RepositoryNames(ctx context.Context, r lading.Range, n int) (lading.Names, error) {
 	if r.To == "" {
-		return names(ctx, c.db.Read(), n, `SELECT name FROM repository WHERE born>0 AND name>=? ORDER BY name LIMIT ?`, r.From, n+1)
+		return names(ctx, c.db.Read(), n, `SELECT name FROM repository WHERE born>0 AND name>=? ORDER BY name LIMIT ?`, bound(r.From), n+1)
 	}
-	return names(ctx, c.db.Read(), n, `SELECT name FROM repository WHERE born>0 AND name>=? AND name<? ORDER BY name LIMIT ?`, r.From, r.To, n+1)
+	return names(ctx, c.db.Read(), n, `SELECT name FROM repository WHERE born>0 AND name>=? AND name<? ORDER BY name LIMIT ?`, bound(r.From), bound(r.To), n+1)
 }
 
 func names(ctx context.Context, q sqldb.Querier, n int, sql string, args ...any) (lading.Names, error) {

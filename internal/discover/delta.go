@@ -294,7 +294,8 @@ func (d *delta) born(r catalog.RepositoryItem) *entry {
 }
 
 // modified is a tag or manifest that changed: its state if it matches, a
-// remove if it may have matched before.
+// remove if it may have matched before: if it, or one of its key that was
+// deleted since, was there at the old cursor.
 func (d *delta) modified(e catalog.Entry, it *catalog.Item) *entry {
 	if !d.f.repository(it.Repo.Name) {
 		return nil
@@ -302,7 +303,7 @@ func (d *delta) modified(e catalog.Entry, it *catalog.Item) *entry {
 	if d.f.item(d.r.q.Kind, it) {
 		return &entry{row: it}
 	}
-	if d.r.q.Kind == lading.KindTags && !d.f.tag(it.Tag) || it.Born > d.from.At[e.Shard] || d.e.opt.faults.KeepLeavers {
+	if d.r.q.Kind == lading.KindTags && !d.f.tag(it.Tag) || (it.Born > d.from.At[e.Shard] && it.Previous <= d.from.At[e.Shard]) || d.e.opt.faults.KeepLeavers {
 		return nil
 	}
 	key := lading.ManifestKey(it.Repo.Name, it.Digest)

@@ -32,7 +32,7 @@ func (p *page) resolveFilter() error {
 		if err != nil {
 			return err
 		}
-		if w != 0 {
+		if w != 0 && !slices.Contains(p.f.types, w) {
 			p.f.types = append(p.f.types, w)
 		}
 	}

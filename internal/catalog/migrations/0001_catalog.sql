@@ -73,7 +73,8 @@ CREATE TABLE manifest(
   tagged BIGINT NOT NULL,         -- how many tags point here
   rev BIGINT NOT NULL,
   born BIGINT NOT NULL,
-  mod BIGINT NOT NULL
+  mod BIGINT NOT NULL,
+  previous BIGINT NOT NULL        -- where it was deleted before it came again, or 0
 );
 CREATE UNIQUE INDEX manifest_digest ON manifest(repo, digest);
 CREATE INDEX manifest_mod ON manifest(repo, mod);
@@ -103,7 +104,8 @@ CREATE TABLE tag(
   actor BIGINT NOT NULL,
   rev BIGINT NOT NULL,
   born BIGINT NOT NULL,
-  mod BIGINT NOT NULL
+  mod BIGINT NOT NULL,
+  previous BIGINT NOT NULL        -- where the tag before it of that name was deleted, or 0
 );
 CREATE UNIQUE INDEX tag_name ON tag(repo, name);
 CREATE INDEX tag_mod ON tag(repo, mod);
