@@ -42,7 +42,7 @@ func (h *handler) discover(w *response, r *http.Request, q Request) error {
 		endpoints = []string{"_lading/list/tags", "_lading/list/manifests", "_lading/manage/repository"}
 	}
 	setCaching(w.Header(), r, false)
-	writeJSON(w, r, http.StatusOK, "application/json", extensionList{[]extension{{
+	writeJSON(w, http.StatusOK, "application/json", extensionList{[]extension{{
 		Name:        "_lading",
 		Description: "lists what there is, and what has changed, in order, with filters and by page",
 		URL:         specURL,

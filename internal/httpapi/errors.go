@@ -60,7 +60,7 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, q Request, 
 	head.Set("X-Request-Id", id)
 	head.Set("Cache-Control", "no-store") // a 404 would be cacheable otherwise
 	h.addErrorHeaders(head, r, q, status, e)
-	writeJSON(w, r, status, "application/json", errorBody{[]errorEntry{entry}})
+	writeJSON(w, status, "application/json", errorBody{[]errorEntry{entry}})
 }
 
 // addErrorHeaders adds what RFC 9110 wants beside some statuses.

@@ -201,7 +201,7 @@ func (h *handler) base(w *response, r *http.Request) error {
 	if err := h.opt.BaseCheck(r.Context()); err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, "application/json", struct{}{})
+	writeJSON(w, http.StatusOK, "application/json", struct{}{})
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -78,7 +79,10 @@ func TestClientMistakesAreNoise(t *testing.T) {
 	var log bytes.Buffer
 	srv := serveMemory(t, newMemory(), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for _, path := range []string{"/v2/A/tags/list", "/v2/a/tags/list", "/v2/_lading/list/tags?x=y"} {
-		get(t, srv, path, map[string]string{"X-Request-Id": "a\"b c"})
+		resp, _ := get(t, srv, path, map[string]string{"X-Request-Id": "a\"b c"})
+		if id := resp.Header.Get("X-Request-Id"); !validUpload(id) {
+			t.Errorf("%s: request id %q", path, id)
+		}
 	}
 	if log.Len() > 0 {
 		t.Errorf("logged: %s", &log)
@@ -207,6 +211,32 @@ func TestBlobFromFile(t *testing.T) {
 	if resp.StatusCode != 206 || body != string(content[5:2000005]) {
 		t.Errorf("%d, %d bytes", resp.StatusCode, len(body))
 	}
+}
+
+// TestSendfile holds that the file itself reaches the connection: a wrapped
+// one would be copied through the process.
+func TestSendfile(t *testing.T) {
+	m := newMemory()
+	m.files = t.TempDir()
+	d := m.putBlob("a", []byte("hello"))
+	w := &takesFiles{ResponseRecorder: httptest.NewRecorder()}
+	New(m, Options{}).ServeHTTP(w, httptest.NewRequest("GET", "/v2/a/blobs/"+string(d), nil))
+	if !w.file || w.Body.String() != "hello" {
+		t.Errorf("a file: %v, %q", w.file, w.Body)
+	}
+}
+
+type takesFiles struct {
+	*httptest.ResponseRecorder
+	file bool
+}
+
+func (w *takesFiles) ReadFrom(r io.Reader) (int64, error) {
+	limited, ok := r.(*io.LimitedReader)
+	if ok {
+		_, w.file = limited.R.(*os.File)
+	}
+	return io.Copy(w.ResponseRecorder, r)
 }
 
 // TestBrokenBlobIsNotWhole holds that a blob that cannot be read to its end
@@ -339,6 +369,28 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// TestTricklingBody holds that a slow client is no stalled one.
+func TestTricklingBody(t *testing.T) {
+	m := newMemory()
+	srv := serveMemory(t, m, Options{BodyIdle: 200 * time.Millisecond})
+	content := make(chan []byte)
+	go func() {
+		defer close(content)
+		for range 10 {
+			content <- []byte("a")
+			time.Sleep(50 * time.Millisecond) // the slowness at hand
+		}
+	}()
+	resp, err := http.Post(srv.URL+"/v2/a/blobs/uploads/?digest="+string(digestOf([]byte("aaaaaaaaaa"))), "", chanReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 201 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
+
 // TestUnreadBody holds that a body nobody wanted does not hold the connection.
 func TestUnreadBody(t *testing.T) {
 	srv := serveMemory(t, newMemory(), Options{BodyIdle: 100 * time.Millisecond})
@@ -414,11 +466,11 @@ func (u slowUpload) Commit(ctx context.Context, d lading.Digest) (lading.Descrip
 }
 
 // TestStalledReader holds that a client that takes nothing of a long answer
-// is let go, and that one that takes a little at a time is not.
+// is let go, and is no failure of ours.
 func TestStalledReader(t *testing.T) {
+	var log bytes.Buffer
 	m := &endless{memory: newMemory(), done: make(chan struct{})}
-	srv := httptest.NewServer(New(m, Options{BodyIdle: 200 * time.Millisecond}))
-	defer srv.Close()
+	srv := httptest.NewServer(New(m, Options{BodyIdle: 200 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -429,6 +481,10 @@ func TestStalledReader(t *testing.T) {
 	case <-m.done:
 	case <-time.After(20 * time.Second):
 		t.Error("the blob is still being served")
+	}
+	srv.Close()
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", &log)
 	}
 }
 
@@ -456,12 +512,22 @@ func (endlessBlob) Descriptor() lading.Descriptor { return lading.Descriptor{Dig
 // TestServerTimeouts holds that uploads, streams and held deltas outlive the
 // timeouts of a server that has them.
 func TestServerTimeouts(t *testing.T) {
-	m := newMemory()
-	m.put(t, "a", `{}`, "t")
-	srv := httptest.NewUnstartedServer(New(m, Options{}))
-	srv.Config.WriteTimeout = 100 * time.Millisecond
-	srv.Start()
-	defer srv.Close()
+	for _, http2 := range []bool{false, true} {
+		m := newMemory()
+		m.put(t, "a", `{}`, "t")
+		srv := httptest.NewUnstartedServer(New(m, Options{}))
+		srv.Config.WriteTimeout = 100 * time.Millisecond
+		if srv.EnableHTTP2 = http2; http2 {
+			srv.StartTLS()
+		} else {
+			srv.Start()
+		}
+		outlives(t, srv)
+		srv.Close()
+	}
+}
+
+func outlives(t *testing.T, srv *httptest.Server) {
 	resp, body := get(t, srv, "/v2/_lading/list/tags?since=now&wait=1", nil)
 	if resp.StatusCode != 200 || !strings.Contains(body, `"kind":"delta"`) {
 		t.Errorf("held delta: %d %s", resp.StatusCode, body)
@@ -472,7 +538,7 @@ func TestServerTimeouts(t *testing.T) {
 		time.Sleep(300 * time.Millisecond) // longer than the server's timeout: that is the case at hand
 		close(content)
 	}()
-	up, err := http.Post(srv.URL+"/v2/a/blobs/uploads/?digest="+string(digestOf([]byte("a"))), "", chanReader(content))
+	up, err := srv.Client().Post(srv.URL+"/v2/a/blobs/uploads/?digest="+string(digestOf([]byte("a"))), "", chanReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ const (
 
 // writeIndex answers with the page as an OCI image index. Saved as the
 // index.json of an image layout, it is what other tools read names from.
-func writeIndex(w *response, r *http.Request, l lading.Listing) {
+func writeIndex(w *response, l lading.Listing) {
 	index := newIndex()
 	for _, item := range l.Items {
 		index.Manifests = append(index.Manifests, descriptorsOf(item)...)
@@ -24,7 +24,7 @@ func writeIndex(w *response, r *http.Request, l lading.Listing) {
 	if l.Cursor != "" {
 		index.Annotations = map[string]string{annotationCursor: l.Cursor}
 	}
-	writeJSON(w, r, http.StatusOK, ocispec.MediaTypeImageIndex, index)
+	writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, index)
 }
 
 // descriptorsOf returns the item's descriptor once for each name it has: a

@@ -11,7 +11,8 @@ import (
 // A listAnswer is a page and how it is to be shown.
 type listAnswer struct {
 	lading.Listing
-	request Request
+	asked   Request // as it came
+	request Request // as the registry is asked
 	form    form
 	// base is the ETag that a 226 is a delta to.
 	base string
@@ -23,7 +24,7 @@ type listAnswer struct {
 // list answers a listing or a delta. An ETag is a cursor, and a registry knows
 // cursors only by Query.Since: conditions are turned into such queries here.
 func (h *handler) list(w *response, r *http.Request, q Request) error {
-	a := listAnswer{request: q, form: negotiate(r.Header["Accept"], q.Query.Kind), once: q.Query.Since != ""}
+	a := listAnswer{asked: q, request: q, form: negotiate(r.Header["Accept"], q.Query.Kind), once: q.Query.Since != ""}
 	if a.form == formStream && q.Query.N == 0 {
 		a.request.Query.N = lading.MaxPage
 	}
@@ -39,7 +40,7 @@ func (h *handler) list(w *response, r *http.Request, q Request) error {
 		a.Listing, err = h.reg.List(r.Context(), a.request.Query)
 	}
 	if err != nil {
-		return h.listError(err, a.request)
+		return h.listError(err, q)
 	}
 	if done {
 		return nil
@@ -151,10 +152,10 @@ func (h *handler) writeList(w *response, r *http.Request, a listAnswer) error {
 		head.Set("Lading-Cursor", a.Cursor)
 	}
 	if a.form == formIndex && !a.Delta {
-		writeIndex(w, r, a.Listing)
+		writeIndex(w, a.Listing)
 		return nil
 	}
-	writeJSON(w, r, status, mediaTypeList, pageOf(a.Listing))
+	writeJSON(w, status, mediaTypeList, pageOf(a.Listing))
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (h *handler) writeNames(w *response, r *http.Request, q Request, names ladi
 		list = []string{}
 	}
 	setCaching(w.Header(), r, false)
-	writeJSON(w, r, http.StatusOK, "application/json", body(list))
+	writeJSON(w, http.StatusOK, "application/json", body(list))
 }
 
 // setNext links to the next page. The URL is relative, so that it is right

@@ -44,7 +44,7 @@ func (h *handler) listReferrers(w *response, r *http.Request, q Request) error {
 		w.Header().Set("Oci-Filters-Applied", "artifactType")
 	}
 	setCaching(w.Header(), r, false)
-	writeJSON(w, r, http.StatusOK, ocispec.MediaTypeImageIndex, index)
+	writeJSON(w, http.StatusOK, ocispec.MediaTypeImageIndex, index)
 	return nil
 }
 

@@ -140,11 +140,6 @@ func newRequestBody(w *response, r *http.Request) *requestBody {
 func (b *requestBody) Read(p []byte) (int, error) {
 	_ = b.ctl.SetReadDeadline(time.Now().Add(b.idle))
 	n, err := b.body.Read(p)
-	if err != nil {
-		// What follows the body (verifying, syncing) has no reader's deadline:
-		// the server would take its passing for a client that has gone.
-		_ = b.ctl.SetReadDeadline(time.Time{})
-	}
 	if err == nil || err == io.EOF {
 		return n, err
 	}
@@ -161,7 +156,7 @@ const maxPooled = 2 << 20
 
 // writeJSON answers with v as JSON. Marshalling cannot fail for the types
 // that are written here.
-func writeJSON(w http.ResponseWriter, r *http.Request, status int, mediaType string, v any) {
+func writeJSON(w http.ResponseWriter, status int, mediaType string, v any) {
 	b := buffers.Get().(*bytes.Buffer)
 	b.Reset()
 	enc := json.NewEncoder(b)
@@ -173,9 +168,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, mediaType str
 	head.Set("Content-Type", mediaType)
 	head.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes()) // the client's loss
-	}
+	_, _ = w.Write(b.Bytes()) // of HEAD the server sends none; else it is the client's loss
 	if b.Cap() <= maxPooled {
 		buffers.Put(b)
 	}

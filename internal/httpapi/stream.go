@@ -42,7 +42,7 @@ func (h *handler) stream(w *response, r *http.Request, status int, a listAnswer)
 		q = nextQuery(q, page.Next)
 		var err error
 		if page, err = h.reg.List(r.Context(), q); err != nil {
-			return h.streamError(w, r, a.request, err)
+			return h.streamError(w, r, a.asked, err)
 		}
 	}
 }
