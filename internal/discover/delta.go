@@ -121,18 +121,22 @@ func (d *delta) run() (out lading.Listing, err error) {
 func (d *delta) kept() lading.Grants { return d.fromFull.Intersect(d.toFull) }
 
 // lost tells the client to forget what it may hold but did not read all the
-// time: a range at a time, whatever is in it.
+// time: a range at a time, whatever is in it. A page goes on where the last
+// range ended: the ranges may have grown together since.
 func (d *delta) lost(from place) (*place, error) {
 	forget := d.fromMay.Union(d.toMay).Subtract(d.kept()).Intersect(d.r.names)
+	if from.Inside {
+		forget = forget.Intersect(lading.NewGrants(lading.Range{From: from.Name}))
+	}
 	for _, r := range forget.Ranges() {
-		if from.Inside && r.From <= from.Name {
-			continue
-		}
 		if !d.room() {
 			return &from, nil
 		}
 		d.add(removeRange(r))
-		from = place{Phase: phaseLost, Name: r.From, Inside: true}
+		if r.To == "" {
+			break // nothing follows the end
+		}
+		from = place{Phase: phaseLost, Name: r.To, Inside: true}
 	}
 	return nil, nil
 }
@@ -277,7 +281,10 @@ func (d *delta) born(r catalog.RepositoryItem) *entry {
 	if r.ID == 0 || !d.f.repository(r.Name) {
 		return nil
 	}
-	again := r.Previous > d.from.At[d.e.cat.Shard(r.Name)]
+	// Even where that life ended before the old cursor: the delta that led to
+	// the cursor may have lost sight of its end when this life began between
+	// two of its pages. So it is with items, in modified.
+	again := r.Previous != 0
 	if d.r.q.Kind == lading.KindRepositories {
 		if d.f.created.holds(r.Born) {
 			return &entry{item: d.repositoryItem(r)}
@@ -303,7 +310,7 @@ func (d *delta) modified(e catalog.Entry, it *catalog.Item) *entry {
 	if d.f.item(d.r.q.Kind, it) {
 		return &entry{row: it}
 	}
-	if d.r.q.Kind == lading.KindTags && !d.f.tag(it.Tag) || (it.Born > d.from.At[e.Shard] && it.Previous <= d.from.At[e.Shard]) || d.e.opt.faults.KeepLeavers {
+	if d.r.q.Kind == lading.KindTags && !d.f.tag(it.Tag) || (it.Born > d.from.At[e.Shard] && it.Previous == 0) || d.e.opt.faults.KeepLeavers {
 		return nil
 	}
 	key := lading.ManifestKey(it.Repo.Name, it.Digest)
