@@ -1,0 +1,18 @@
+// Package modeltest holds the discovery protocol against a model of it.
+//
+// A schedule, made from a seed, changes a registry while clients list it, page
+// by page, and follow it with deltas; it changes what the clients may read,
+// lets time pass, purges and restarts. A model in memory, which shares no code
+// with the engine, knows what there is and who may read it. When the schedule
+// has come to rest, each client's copy must be what the model says; and no
+// answer on the way may have named what its reader could not read.
+//
+// The registry under test is the real one, over HTTP or as a value, on both
+// catalogs. The package holds tests alone.
+//
+// Environment:
+//
+//	LADING_SEED=n        runs the schedule of that seed alone, and shortens it
+//	LADING_SCHEDULES=n   runs n schedules in the process, without HTTP
+//	LADING_LONG=1        runs the long forms
+package modeltest

@@ -1,0 +1,231 @@
+package modeltest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/blob"
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/core"
+	"github.com/lading-dev/lading/internal/discover"
+	"github.com/lading-dev/lading/internal/guard"
+	"github.com/lading-dev/lading/internal/server"
+	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
+)
+
+// root may do everything.
+const root = "root"
+
+// tombstones is how long the registries under test remember deletions.
+const tombstones = time.Hour
+
+// access lets root do everything, and everyone else read what their rules say
+// and change nothing.
+type access struct {
+	mu    sync.Mutex
+	rules map[string]rules
+	write map[string]rules
+	// hook is called, when it is set, before a user's grants are told.
+	hook func(user string)
+}
+
+func (a *access) set(user string, rs rules) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rules[user] = rs
+}
+
+func (a *access) setHook(hook func(user string)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hook = hook
+}
+
+// Grants implements guard.Access.
+func (a *access) Grants(ctx context.Context) (lading.Grants, error) {
+	user := lading.IdentityFrom(ctx).Subject
+	if user == root {
+		return lading.AllGrants(), nil
+	}
+	a.mu.Lock()
+	hook := a.hook
+	a.mu.Unlock()
+	if hook != nil {
+		hook(user)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rules[user].grants(), nil
+}
+
+// Write implements guard.Access.
+func (a *access) Write(ctx context.Context, repo string) error {
+	user := lading.IdentityFrom(ctx).Subject
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if user == root || a.write[user].allow(repo) {
+		return nil
+	}
+	return lading.ErrDenied
+}
+
+// clock stands still until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the clock's time.
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return c.now
+}
+
+// setup says what kind of registry is under test.
+type setup struct {
+	postgres bool
+	replicas int
+	direct   bool // as a value, not over HTTP
+	options  discover.Options
+}
+
+// world is a registry under test: one or two servers over one database.
+type world struct {
+	setup
+	cfg    config.Config
+	clock  *clock
+	access *access
+	blobs  blob.Store
+
+	servers  []*server.Server
+	handlers []atomic.Pointer[http.Handler]
+	urls     []string
+	regs     []lading.Registry
+	turn     int
+	client   *http.Client
+}
+
+// sharedBlobs outlive the servers that use them.
+type sharedBlobs struct{ blob.Store }
+
+func (sharedBlobs) Close() error { return nil }
+
+func newWorld(tb testing.TB, s setup) *world {
+	tb.Helper()
+	w := &world{setup: s, clock: &clock{now: time.Now().Truncate(time.Second)}, blobs: sharedBlobs{blob.NewMemory()},
+		access: &access{rules: map[string]rules{}, write: map[string]rules{}}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+	w.replicas = max(1, w.replicas)
+	w.cfg = config.Default()
+	w.cfg.Durability = config.Relaxed
+	w.cfg.Retention = config.Retention{Tombstones: tombstones, Journal: tombstones / 2}
+	w.cfg.Catalog.Shards = 4
+	if s.postgres {
+		w.cfg.Catalog.URL = sqldbtest.Postgres(tb)
+	}
+	w.cfg.Data = memoryDir(tb)
+	w.servers, w.handlers, w.regs = make([]*server.Server, w.replicas), make([]atomic.Pointer[http.Handler], w.replicas), make([]lading.Registry, w.replicas)
+	for i := range w.servers {
+		if err := w.start(i); err != nil {
+			tb.Fatal(err)
+		}
+		if !s.direct {
+			ts := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handlers[i].Load()).ServeHTTP(rw, r) }))
+			tb.Cleanup(ts.Close)
+			w.urls = append(w.urls, ts.URL)
+		}
+	}
+	tb.Cleanup(func() {
+		w.client.CloseIdleConnections()
+		for _, s := range w.servers {
+			if err := s.Close(context.Background()); err != nil {
+				tb.Error(err)
+			}
+		}
+	})
+	return w
+}
+
+// memoryDir is a directory in memory where the system has one: nothing here
+// is about disks.
+func memoryDir(tb testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "lading-modeltest-")
+	if err != nil {
+		return tb.TempDir()
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// start opens server i on the world's data.
+func (w *world) start(i int) error {
+	cfg := w.cfg
+	if w.replicas > 1 {
+		cfg.Data = fmt.Sprintf("%s/%d", cfg.Data, i)
+	}
+	s, err := server.NewWith(context.Background(), cfg, slog.New(slog.DiscardHandler), server.Options{
+		Access:   w.access,
+		Identify: func(r *http.Request) lading.Identity { return lading.Identity{Subject: r.Header.Get(userHeader)} },
+		Discover: w.options,
+		Blobs:    func(own blob.Store) blob.Store { own.Close(); return w.blobs },
+		Now:      w.clock.Now,
+		NoSweep:  true,
+	})
+	if err != nil {
+		return err
+	}
+	w.servers[i] = s
+	h := s.Handler()
+	w.handlers[i].Store(&h)
+	if w.direct {
+		engine, err := discover.New(context.Background(), s.Catalog(), w.options)
+		if err != nil {
+			return err
+		}
+		w.regs[i] = guard.New(core.New(s.Catalog(), w.blobs, engine), w.access)
+	}
+	return nil
+}
+
+// restart closes a server and opens it again.
+func (w *world) restart(i int) error {
+	if err := w.servers[i].Close(context.Background()); err != nil {
+		return err
+	}
+	return w.start(i)
+}
+
+// sweep removes what is due.
+func (w *world) sweep() error {
+	return w.servers[w.next()].Sweeper().Sweep(context.Background())
+}
+
+// next takes turns between the servers.
+func (w *world) next() int {
+	w.turn++
+	return w.turn % w.replicas
+}
+
+// registry is the registry under test; each request goes to another server.
+func (w *world) registry() registry {
+	if w.direct {
+		return direct{func() lading.Registry { return w.regs[w.next()] }}
+	}
+	return overHTTP{w.client, func() string { return w.urls[w.next()] }}
+}
