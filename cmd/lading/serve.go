@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,7 +93,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.W
 		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
 	}
 	greet(stdout, ln.Addr(), cfg)
-	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, log)
+	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, drainTime, log)
 	// ctx has ended by now: what is left to do has a time of its own.
 	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
@@ -128,15 +129,16 @@ func greet(w io.Writer, addr net.Addr, cfg config.Config) {
 }
 
 // serveOn takes requests from ln until ctx ends and those in flight are
-// answered, or drainTime is over.
-func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HTTP, log *slog.Logger) error {
+// answered, or the time to drain them is over: then they are cut.
+func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HTTP, drain time.Duration, log *slog.Logger) error {
 	// Requests outlive ctx by the time to drain. Reads and writes of bodies
 	// have deadlines of their own, set as they move, so there is no
 	// ReadTimeout or WriteTimeout here: both would bound whole transfers.
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	var inFlight sync.WaitGroup
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           counted(h, &inFlight),
 		ReadHeaderTimeout: cfg.HeaderTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    int(cfg.MaxHeader),
@@ -150,22 +152,27 @@ func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HT
 		return fmt.Errorf("take connections: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: requests in flight may end", "within", drainTime)
-	return drain(ctx, srv, cut)
-}
-
-// drain ends a server: in peace if it can, by force when the time is over. An
-// upload that is cut can be resumed.
-func drain(ctx context.Context, srv *http.Server, cut context.CancelFunc) error {
-	peace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	log.Info("stopping: requests in flight may end", "within", drain)
+	peace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	err := srv.Shutdown(peace)
 	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests in flight are cut; uploads can be resumed")
 		cut()
 		err = srv.Close()
+		inFlight.Wait() // the stores are closed next
 	}
 	if err != nil {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil
+}
+
+// counted counts the requests that h is working on.
+func counted(h http.Handler, inFlight *sync.WaitGroup) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inFlight.Add(1)
+		defer inFlight.Done()
+		h.ServeHTTP(w, r)
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,6 +74,7 @@ func TestServeTellsWhereAndStops(t *testing.T) {
 	if !strings.Contains(s.log.String(), "msg=stopped") {
 		t.Errorf("the log does not tell the end:\n%s", s.log)
 	}
+	startServing(t, "--data", dir) // what it held was let go
 }
 
 // TestRequestInFlightEnds stops a server while it answers: the answer arrives
@@ -91,7 +93,7 @@ func TestRequestInFlightEnds(t *testing.T) {
 	})
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveOn(ctx, closeTeller{ln, stopped}, h, config.Default().HTTP, slog.New(slog.DiscardHandler))
+		ended <- serveOn(ctx, closeTeller{ln, stopped}, h, config.Default().HTTP, time.Minute, slog.New(slog.DiscardHandler))
 	}()
 	resp, err := http.Get("http://" + ln.Addr().String())
 	if err != nil {
@@ -106,6 +108,37 @@ func TestRequestInFlightEnds(t *testing.T) {
 	}
 }
 
+// TestRequestThatDoesNotEndIsCut stops a server with a request that waits for
+// ever, its body unread: when the time is over its context ends, and the
+// server once the request has.
+func TestRequestThatDoesNotEndIsCut(t *testing.T) {
+	ln := loopback(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var over atomic.Bool
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+		<-time.After(20 * time.Millisecond) // what it does last
+		over.Store(true)
+	})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serveOn(ctx, ln, h, config.Default().HTTP, time.Millisecond, slog.New(slog.DiscardHandler))
+	}()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if !over.Load() {
+		t.Error("the server ended before the request did")
+	}
+}
+
 // TestSlowHeaderIsCut opens a connection that never finishes its header.
 func TestSlowHeaderIsCut(t *testing.T) {
 	ln := loopback(t)
@@ -113,7 +146,9 @@ func TestSlowHeaderIsCut(t *testing.T) {
 	cfg := config.Default().HTTP
 	cfg.HeaderTimeout = 50 * time.Millisecond
 	ended := make(chan error, 1)
-	go func() { ended <- serveOn(ctx, ln, http.NotFoundHandler(), cfg, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		ended <- serveOn(ctx, ln, http.NotFoundHandler(), cfg, time.Minute, slog.New(slog.DiscardHandler))
+	}()
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)

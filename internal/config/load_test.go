@@ -156,6 +156,15 @@ insecure_no_auth: maybe
 	}
 }
 
+// TestOneMistakeAKey: a value that cannot be read stays at its default, and
+// what is wrong with the default is not worth telling.
+func TestOneMistakeAKey(t *testing.T) {
+	_, err := config.Parse("f", []byte("retention: {journal: 100d, tombstones: soon}"))
+	if m, _ := err.(config.Mistakes); len(m) != 1 || m[0].Key != "retention.tombstones" || !strings.Contains(m[0].What, "soon") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNotYAML(t *testing.T) {
 	for text, want := range map[string]string{
 		"listen: [":                "f:1: is not YAML: ",
