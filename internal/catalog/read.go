@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -118,8 +119,9 @@ func names(ctx context.Context, q sqldb.Querier, n int, sql string, args ...any)
 	return out, rows.Err()
 }
 
-// Referrers returns up to n+1 descriptors of the manifests of a repository
-// that refer to a subject, in the order of their digests.
+// Referrers returns up to rq.N descriptors of the manifests of a repository
+// that refer to a subject, in the order of their digests, with all their
+// annotations.
 func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.ReferrersQuery) (lading.Referrers, error) {
 	out := lading.Referrers{Manifests: []lading.Descriptor{}}
 	var typ int64
@@ -129,7 +131,7 @@ func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.Referrer
 				return err
 			}
 		}
-		sql := `SELECT m.digest,m.media_type,m.type,m.size,m.annotations,m.platform FROM repository r JOIN manifest m ON m.subject=? AND m.repo=r.id AND m.digest>? WHERE r.name=?`
+		sql := `SELECT m.id,m.digest,m.media_type,m.type,m.size,m.annotations,m.platform FROM repository r JOIN manifest m ON m.subject=? AND m.repo=r.id AND m.digest>? WHERE r.name=?`
 		args := []any{EncodeDigest(rq.Subject), afterDigest(rq.After), repo}
 		if typ != 0 {
 			sql += ` AND m.type=?`
@@ -139,10 +141,14 @@ func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.Referrer
 		if err != nil {
 			return fmt.Errorf("catalog: referrers: %w", err)
 		}
-		var raw []descriptorRow
+		type row struct {
+			descriptorRow
+			id int64
+		}
+		var raw []row
 		for rows.Next() {
-			var d descriptorRow
-			if err := rows.Scan(&d.digest, &d.mediaType, &d.typ, &d.size, &d.annotations, &d.platform); err != nil {
+			var d row
+			if err := rows.Scan(&d.id, &d.digest, &d.mediaType, &d.typ, &d.size, &d.annotations, &d.platform); err != nil {
 				rows.Close()
 				return fmt.Errorf("catalog: referrers: %w", err)
 			}
@@ -156,9 +162,14 @@ func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.Referrer
 			raw, out.More = raw[:rq.N], true
 		}
 		for _, d := range raw {
-			desc, err := c.descriptor(ctx, q, d)
+			desc, err := c.descriptor(ctx, q, d.descriptorRow)
 			if err != nil {
 				return err
+			}
+			if desc.AnnotationsTruncated {
+				if desc.Annotations, err = c.annotations(ctx, q, d.id); err != nil {
+					return err
+				}
 			}
 			desc.Platform = nil
 			out.Manifests = append(out.Manifests, desc.Descriptor)
@@ -166,6 +177,23 @@ func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.Referrer
 		return nil
 	})
 	return out, err
+}
+
+// annotations returns all annotations of a manifest, out of its content: a
+// listing keeps lading.MaxAnnotations of them, referrers show them in full
+// (distribution-spec, "Listing Referrers").
+func (c *Catalog) annotations(ctx context.Context, q sqldb.Querier, id int64) (map[string]string, error) {
+	var raw []byte
+	if err := q.QueryRow(ctx, `SELECT bytes FROM content WHERE manifest=?`, id).Scan(&raw); err != nil {
+		return nil, fmt.Errorf("catalog: annotations: %w", err)
+	}
+	var doc struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, fmt.Errorf("catalog: annotations: %w", err)
+	}
+	return doc.Annotations, nil
 }
 
 func afterDigest(d digest.Digest) []byte {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/lading-dev/lading/internal/sqldb"
 )
@@ -54,7 +55,7 @@ func (c *Catalog) LookupWord(ctx context.Context, q sqldb.Querier, text string) 
 	c.words.mu.RLock()
 	id, ok := c.words.ids[text]
 	c.words.mu.RUnlock()
-	if ok || text == "" {
+	if ok || !storable(text) {
 		return id, nil
 	}
 	err := q.QueryRow(ctx, `SELECT id FROM word WHERE text=?`, text).Scan(&id)
@@ -66,6 +67,12 @@ func (c *Catalog) LookupWord(ctx context.Context, q sqldb.Querier, text string) 
 	}
 	c.words.keep(id, text)
 	return id, nil
+}
+
+// storable reports whether a word can be in the dictionary: PostgreSQL refuses
+// a zero byte and what is not UTF-8.
+func storable(text string) bool {
+	return text != "" && utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
 
 // Word returns the text of a word.

@@ -38,7 +38,7 @@ func (p *page) delta() (out lading.Listing, err error) {
 			return out, err
 		}
 		t.Delta = true
-		return p.whole(t, nil, &cursor{epoch: t.Epoch, at: t.At, full: t.Full, may: t.May, bind: p.r.bind})
+		return p.whole(t, nil, p.cursorOf(t))
 	}
 	d := &delta{page: p}
 	if p.r.tok == nil {
@@ -113,7 +113,7 @@ func (d *delta) run() (out lading.Listing, err error) {
 			return d.whole(d.t, next, nil)
 		}
 	}
-	return d.whole(d.t, nil, &cursor{epoch: d.t.Epoch, at: d.t.At, full: d.t.Full, may: d.t.May, bind: d.r.bind})
+	return d.whole(d.t, nil, d.cursorOf(d.t))
 }
 
 // kept is what the caller could read at every page of the old copy and of this
@@ -194,11 +194,11 @@ func (d *delta) changed(from place) (*place, error) {
 				return nil, err
 			}
 		}
-		ss, spans := src.streams(deltaKinds[d.r.q.Kind], []int{shard}, func(int) catalog.Span { return span })
+		ss := src.streams(deltaKinds[d.r.q.Kind], []int{shard}, func(int) catalog.Span { return span })
 		if len(ss) == 0 {
 			continue
 		}
-		m, err := d.newMerge(ss, spans, false, d.n+1)
+		m, err := d.newMerge(ss, false, d.n+1)
 		if err != nil {
 			return nil, err
 		}

@@ -61,6 +61,16 @@ func (f *filter) repository(name string) bool {
 	return f.Scope.Repository != "" || !excluded(f.Exclude, name)
 }
 
+// narrow is the part of the filter that the database applies on a walk in key
+// order.
+func (f *filter) narrow() catalog.Narrow {
+	n := catalog.Narrow{Tagged: f.Tagged}
+	if len(f.Types) > 0 {
+		n.Types = append([]int64{}, f.types...)
+	}
+	return n
+}
+
 // selective reports whether content is filtered at all.
 func (f *filter) selective() bool {
 	return len(f.Types) > 0 || len(f.Platforms) > 0 || f.Tagged != nil || f.Subject != "" ||

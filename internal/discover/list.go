@@ -22,6 +22,9 @@ func (p *page) list() (out lading.Listing, err error) {
 			return out, err
 		}
 	}
+	if p.r.q.Scope.Subject != "" {
+		return p.listSubject(t, full)
+	}
 	w := &walk{p: p, visible: full.Intersect(p.r.names), last: t.Pos, bornBy: t.At}
 	if p.r.q.Scope.Repository != "" {
 		// Only its own shard's position is kept: the others bound nothing.
@@ -40,7 +43,20 @@ func (p *page) list() (out lading.Listing, err error) {
 	if p.e.opt.faults.EndCursor {
 		t.At = p.own(positions(heads))
 	}
-	return p.whole(t, nil, &cursor{epoch: t.Epoch, at: t.At, full: t.Full, may: t.May, bind: p.r.bind})
+	return p.whole(t, nil, p.cursorOf(t))
+}
+
+// listSubject is list for the manifests that refer to a subject.
+func (p *page) listSubject(t *token, full lading.Grants) (out lading.Listing, err error) {
+	next, err := p.bySubject(full.Intersect(p.r.names), t.Pos, t.At)
+	if err != nil {
+		return out, err
+	}
+	return p.whole(t, next, p.cursorOf(t))
+}
+
+func (p *page) cursorOf(t *token) *cursor {
+	return &cursor{epoch: t.Epoch, at: t.At, full: t.Full, may: t.May, bind: p.r.bind}
 }
 
 // beginList is the state that the pages of a listing hand on: where it began,

@@ -120,6 +120,7 @@ type place struct {
 	Inside bool  `json:"i,omitempty"`
 	Shard  int   `json:"s,omitempty"`
 	Pos    int64 `json:"p,omitempty"`
+	Item   int64 `json:"t,omitempty"` // a manifest's id, in a listing by subject
 }
 
 func (e *Engine) sealToken(t *token) (string, error) {

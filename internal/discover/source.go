@@ -99,33 +99,44 @@ func (p *page) enumerate(s *sources, r lading.Range) (ok bool, err error) {
 	return true, nil
 }
 
+// stream is a stream with the span to read of it. No entry lies beyond bound,
+// seen from where reading begins; 0 means that nothing is known.
+type stream struct {
+	catalog.Stream
+	span  catalog.Span
+	bound int64
+}
+
 // streams are the sources' streams of these kinds with their spans, which span
 // makes for a shard. Of repositories only those that changed after the span's
 // beginning are read.
-func (s *sources) streams(kinds []catalog.FeedKind, shards []int, span func(shard int) catalog.Span) (ss []catalog.Stream, spans []catalog.Span) {
-	add := func(st catalog.Stream, sp catalog.Span) { ss, spans = append(ss, st), append(spans, sp) }
+func (s *sources) streams(kinds []catalog.FeedKind, shards []int, span func(shard int) catalog.Span) (out []stream) {
 	for _, shard := range shards {
 		sp := span(shard)
 		for _, k := range kinds {
 			for _, l := range s.lists {
-				add(catalog.Stream{Kind: k, List: l, Shard: shard}, sp)
+				out = append(out, stream{Stream: catalog.Stream{Kind: k, List: l, Shard: shard}, span: sp})
 			}
 		}
 		for _, r := range s.live {
 			if journal.ShardOf(r.ID) != shard || r.Mod <= sp.After {
 				continue
 			}
+			bound := max(r.Born, sp.After+1)
+			if sp.Desc {
+				bound = min(r.Mod, sp.Until)
+			}
 			for _, k := range kinds {
 				if k != catalog.RepositoryGone {
-					add(catalog.Stream{Kind: k, Repo: r.ID, Shard: shard}, sp)
+					out = append(out, stream{Stream: catalog.Stream{Kind: k, Repo: r.ID, Shard: shard}, span: sp, bound: bound})
 				}
 			}
 		}
 		for _, id := range s.past {
 			if journal.ShardOf(id) == shard && kinds[len(kinds)-1] == catalog.RepositoryGone {
-				add(catalog.Stream{Kind: catalog.RepositoryGone, Repo: id, Shard: shard}, sp)
+				out = append(out, stream{Stream: catalog.Stream{Kind: catalog.RepositoryGone, Repo: id, Shard: shard}, span: sp})
 			}
 		}
 	}
-	return ss, spans
+	return out
 }

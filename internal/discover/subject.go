@@ -3,9 +3,13 @@ package discover
 import (
 	"cmp"
 	"slices"
+	"sort"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/journal"
 )
 
 // maxSubject is how many manifests of one subject are sorted in memory.
@@ -13,22 +17,25 @@ const maxSubject = 10_000
 
 // bySubject adds the manifests that refer to a subject. They are found by an
 // index of their own and are few; of the extraordinary subject with more than
-// maxSubject the order's own streams are read instead.
-func (p *page) bySubject(visible lading.Grants, from place) (*place, error) {
+// maxSubject the order's own streams are read instead. bornBy leaves out what
+// was born after these positions, unless nil.
+func (p *page) bySubject(visible lading.Grants, from place, bornBy []int64) (*place, error) {
 	found, err := p.e.cat.BySubject(p.ctx, p.q, p.r.q.Scope.Subject, maxSubject+1)
 	if err != nil {
 		return nil, err
 	}
 	if len(found) > maxSubject {
-		return p.bySubjectScan(visible, from)
+		return p.bySubjectScan(visible, from, bornBy)
 	}
-	found = slices.DeleteFunc(found, func(m catalog.Match) bool { return !visible.Contains(m.Repository) })
+	found = slices.DeleteFunc(found, func(m catalog.Match) bool {
+		return !visible.Contains(m.Repository) || bornBy != nil && m.Born > bornBy[journal.ShardOf(m.ID)]
+	})
 	compare := p.compareMatches()
 	slices.SortFunc(found, compare)
-	if from.Inside {
-		last := catalog.Match{ID: from.Pos, Repository: from.Name}
-		at := slices.IndexFunc(found, func(m catalog.Match) bool { return m.ID == last.ID })
-		found = found[at+1:] // one that is gone was skipped over: begin at the front again, harmlessly
+	if from.Inside { // after the last one of the page before, which may be gone
+		last := catalog.Match{ID: from.Item, Born: from.Pos, Mod: from.Pos, Repository: from.Name, Digest: digest.Digest(from.Key)}
+		at := sort.Search(len(found), func(i int) bool { return compare(found[i], last) > 0 })
+		found = found[at:]
 	}
 	for chunk := range slices.Chunk(found, p.n+1) {
 		ids := make([]int64, 0, len(chunk))
@@ -47,17 +54,25 @@ func (p *page) bySubject(visible lading.Grants, from place) (*place, error) {
 				}
 				p.addRow(it)
 			}
-			from = place{Inside: true, Pos: m.ID, Name: m.Repository}
+			from = place{Inside: true, Item: m.ID, Pos: p.positionOf(m), Name: m.Repository, Key: string(m.Digest)}
 		}
 	}
 	return nil, nil
 }
 
-func (p *page) bySubjectScan(visible lading.Grants, from place) (*place, error) {
+// positionOf is the position that the order goes by.
+func (p *page) positionOf(m catalog.Match) int64 {
+	if p.r.q.Order == lading.OrderModified {
+		return m.Mod
+	}
+	return m.Born
+}
+
+func (p *page) bySubjectScan(visible lading.Grants, from place, bornBy []int64) (*place, error) {
 	if p.r.q.Order == lading.OrderCreated || p.r.q.Order == lading.OrderModified {
 		return p.byPosition(visible, from)
 	}
-	w := &walk{p: p, visible: visible, last: from, desc: p.r.q.Desc}
+	w := &walk{p: p, visible: visible, last: from, desc: p.r.q.Desc, bornBy: bornBy}
 	done, err := w.run()
 	if err != nil || done {
 		return nil, err

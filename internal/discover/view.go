@@ -18,7 +18,7 @@ func (p *page) view() (out lading.Listing, err error) {
 	var next *place
 	switch {
 	case p.r.q.Scope.Subject != "":
-		next, err = p.bySubject(visible, t.Pos)
+		next, err = p.bySubject(visible, t.Pos, nil)
 	case p.r.q.Order == lading.OrderCreated || p.r.q.Order == lading.OrderModified:
 		next, err = p.byPosition(visible, t.Pos)
 	default:
@@ -56,8 +56,8 @@ func (p *page) byPosition(visible lading.Grants, from place) (*place, error) {
 		shards[i] = i
 	}
 	kind := viewKinds[p.r.q.Kind][p.r.q.Order]
-	ss, spans := src.streams([]catalog.FeedKind{kind}, shards, func(s int) catalog.Span { return p.viewSpan(bounds, from, s) })
-	m, err := p.newMerge(ss, spans, p.r.q.Desc, p.n+1)
+	ss := src.streams([]catalog.FeedKind{kind}, shards, func(s int) catalog.Span { return p.viewSpan(bounds, from, s) })
+	m, err := p.newMerge(ss, p.r.q.Desc, p.n+1)
 	if err != nil {
 		return nil, err
 	}

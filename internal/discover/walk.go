@@ -123,10 +123,7 @@ func (w *walk) repositories(repos []catalog.RepositoryItem) (stop bool, err erro
 		return err
 	}
 	for _, r := range repos {
-		count := r.Tags
-		if w.p.r.q.Kind == lading.KindManifests {
-			count = r.Manifests
-		}
+		count := w.count(r)
 		switch {
 		case w.p.r.q.Kind == lading.KindRepositories:
 			if stop := w.repository(r); stop {
@@ -165,9 +162,20 @@ func (w *walk) repositories(repos []catalog.RepositoryItem) (stop bool, err erro
 	return stop, err
 }
 
-// chunk is how many rows are read at once.
+// count is how many rows a repository has.
+func (w *walk) count(r catalog.RepositoryItem) int64 {
+	if w.p.r.q.Kind == lading.KindManifests {
+		return r.Manifests
+	}
+	return r.Tags
+}
+
+// chunk is how many rows are read, or looked at, at once.
 func (w *walk) chunk() int64 {
-	if w.p.f.selective() {
+	switch {
+	case w.p.f.narrow().Active():
+		return 1024
+	case w.p.f.selective():
 		return 256
 	}
 	return int64(min(w.p.n+1-len(w.p.out), 256))
@@ -210,7 +218,7 @@ func (w *walk) short(repos []catalog.RepositoryItem) (stop bool, err error) {
 	if w.p.r.q.Kind == lading.KindManifests {
 		read = w.p.e.cat.AllManifestsOf
 	}
-	items, err := read(w.p.ctx, w.p.q, repos)
+	items, err := read(w.p.ctx, w.p.q, repos, w.p.f.narrow())
 	if err != nil {
 		return false, err
 	}
@@ -231,6 +239,10 @@ func (w *walk) short(repos []catalog.RepositoryItem) (stop bool, err error) {
 			return true, nil
 		}
 		w.last = place{Phase: w.last.Phase, Name: r.Name}
+		w.p.budget -= int(w.count(r)) - n // those that the database left out
+		if w.p.spent() {
+			return true, nil
+		}
 	}
 	return false, nil
 }
@@ -243,6 +255,9 @@ func reverse(items []*catalog.Item) {
 
 // long walks one repository after a key, in chunks.
 func (w *walk) long(r catalog.RepositoryItem, after string) (stop bool, err error) {
+	if w.p.f.narrow().Active() {
+		return w.narrowed(r, after)
+	}
 	for {
 		n := int(w.chunk())
 		var items []*catalog.Item
@@ -262,6 +277,36 @@ func (w *walk) long(r catalog.RepositoryItem, after string) (stop bool, err erro
 		}
 		after = w.last.Key
 	}
+}
+
+// narrowed is long where the database leaves rows out: it looks at windows of
+// rows, of which none may be left.
+func (w *walk) narrowed(r catalog.RepositoryItem, after string) (stop bool, err error) {
+	for after, more := after, true; more; {
+		scan := max(1, min(w.p.budget, 1024))
+		var items []*catalog.Item
+		var end string
+		if w.p.r.q.Kind == lading.KindManifests {
+			items, end, err = w.p.e.cat.ManifestsWithin(w.p.ctx, w.p.q, r, digest.Digest(after), scan, w.desc, w.p.f.narrow())
+		} else {
+			items, end, err = w.p.e.cat.TagsWithin(w.p.ctx, w.p.q, r, after, scan, w.desc, w.p.f.narrow())
+		}
+		if err != nil {
+			return false, err
+		}
+		if w.rows(items) {
+			return true, nil
+		}
+		if more = end != ""; more {
+			w.last = place{Phase: w.last.Phase, Name: r.Name, Key: end, Inside: true}
+			w.p.budget -= scan - len(items)
+			if w.p.spent() {
+				return true, nil
+			}
+		}
+		after = end
+	}
+	return false, nil
 }
 
 // rows adds those of a repository's rows that match.

@@ -76,7 +76,7 @@ CREATE TABLE manifest(
   mod BIGINT NOT NULL,
   previous BIGINT NOT NULL        -- where it was deleted before it came again, or 0
 );
-CREATE UNIQUE INDEX manifest_digest ON manifest(repo, digest);
+CREATE UNIQUE INDEX manifest_digest ON manifest(repo, digest, type); -- type: so that a walk leaves out others without reading them
 CREATE INDEX manifest_mod ON manifest(repo, mod);
 CREATE INDEX manifest_born ON manifest(repo, born);
 CREATE INDEX manifest_subject ON manifest(subject, repo, digest) WHERE subject IS NOT NULL;
