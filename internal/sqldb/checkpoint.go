@@ -20,10 +20,18 @@ import (
 const (
 	passiveEvery           = 200 * time.Millisecond
 	defaultCheckpointPages = 8000
-	// hardCap, as a multiple of CheckpointPages, is where the writer no longer
-	// lets a running PASSIVE checkpoint finish first without waiting for it,
-	// and gives the log's space back to the file system.
+	// hardCap, as a multiple of CheckpointPages, is where the writer waits for
+	// a running PASSIVE checkpoint instead of trying again later, and gives the
+	// log's space back to the file system.
 	hardCap = 4
+	// The writer waits this long for reads that still need the log. Each time
+	// that was not enough it waits twice as long, so that reads that overlap
+	// without end cannot keep the log for ever; and it pauses between, so
+	// that one read that lasts (a backup) does not cost more than a
+	// twentieth of the time.
+	minReaderWait = 40 * time.Millisecond
+	maxReaderWait = 320 * time.Millisecond
+	pauseFactor   = 20
 )
 
 // checkpointer coordinates the two kinds of checkpoint.
@@ -36,6 +44,9 @@ type checkpointer struct {
 
 	groups atomic.Int64 // committed since Open
 	due    atomic.Int64 // pages in the log when it was found over the limit, else 0
+
+	wait    time.Duration // for readers, next time; the committer's own
+	notTill time.Time     // no restart is tried before; the committer's own
 
 	mu   sync.Mutex // held during any checkpoint
 	conn *sqliteConn
@@ -51,7 +62,7 @@ func startCheckpointer(ctx context.Context, path string, opt Options, writer *sq
 	}
 	c := &checkpointer{
 		log: opt.Logger, limit: int64(opt.CheckpointPages), writer: writer, conn: conn,
-		stop: make(chan struct{}), ended: make(chan struct{}),
+		wait: minReaderWait, stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go c.loop()
 	return c, nil
@@ -115,6 +126,9 @@ func (c *checkpointer) afterGroup() {
 		return
 	}
 	start := time.Now()
+	if start.Before(c.notTill) {
+		return
+	}
 	mode := "RESTART"
 	if due >= hardCap*c.limit {
 		mode = "TRUNCATE"
@@ -123,17 +137,25 @@ func (c *checkpointer) afterGroup() {
 		return // a PASSIVE one is at work: the less is left for the next time
 	}
 	defer c.mu.Unlock()
-	if err := c.restart(mode); err != nil {
+	done, err := c.restart(mode)
+	if err != nil {
 		c.log.Error("sqldb: checkpoint", "mode", mode, "error", err)
 	}
-	raise(&c.worst, int64(time.Since(start)))
+	took := time.Since(start)
+	raise(&c.worst, int64(took))
+	if done {
+		c.wait = minReaderWait
+		return
+	}
+	c.wait = min(2*c.wait, maxReaderWait)
+	c.notTill = start.Add(pauseFactor * took)
 }
 
-// restart copies the log to its end and has the next group start it anew. It
-// waits only a moment for readers that still need the log. c.mu is held.
-func (c *checkpointer) restart(mode string) error {
-	if err := setBusyTimeout(c.writer, 20*time.Millisecond); err != nil {
-		return err
+// restart copies the log to its end and has the next group start it anew,
+// unless a read needed the log for longer than c.wait. c.mu is held.
+func (c *checkpointer) restart(mode string) (done bool, err error) {
+	if err := setBusyTimeout(c.writer, c.wait); err != nil {
+		return false, err
 	}
 	r, err := checkpoint(c.writer, mode)
 	if err == nil {
@@ -141,7 +163,7 @@ func (c *checkpointer) restart(mode string) error {
 		c.note(r)
 		c.due.Store(0) // until the next PASSIVE one has looked
 	}
-	return errors.Join(err, setBusyTimeout(c.writer, 5*time.Second))
+	return err == nil && r.busy == 0, errors.Join(err, setBusyTimeout(c.writer, busyTimeout))
 }
 
 func setBusyTimeout(c *sqliteConn, d time.Duration) error {

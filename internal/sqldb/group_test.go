@@ -337,6 +337,9 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 		_, direct := db.ExecDirect(t.Context(), "DELETE FROM kv")
 		view := db.View(t.Context(), func(sqldb.Querier) error { return nil })
 		wantErrors(t, []error{err, direct, view}, sqldb.ErrClosed, sqldb.ErrClosed, sqldb.ErrClosed)
+		if _, err := db.Read().Query(t.Context(), "SELECT 1"); err == nil {
+			t.Error("a read after Close")
+		}
 		wantKeys(t, sqldbtest.Open(t, sqldb.Options{URL: url}), "a")
 	})
 }

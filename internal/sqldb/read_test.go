@@ -107,8 +107,19 @@ func TestOpenRowsRefuseTheNextQuery(t *testing.T) {
 		if err := db.Update(t.Context(), 0, func(tx *sqldb.Tx) error { return two(tx) }); err == nil {
 			t.Error("update: no error")
 		}
-		wantKeys(t, db)
 		err := db.Update(t.Context(), 0, func(tx *sqldb.Tx) error {
+			rows, err := tx.Query(t.Context(), "SELECT 1 UNION ALL SELECT 2")
+			if err == nil {
+				rows.Next()
+				insert(tx, "a", 1)
+			}
+			return err
+		})
+		if err == nil {
+			t.Error("exec: no error")
+		}
+		wantKeys(t, db)
+		err = db.Update(t.Context(), 0, func(tx *sqldb.Tx) error {
 			rows, err := tx.Query(t.Context(), "SELECT 1 UNION ALL SELECT 2")
 			if err == nil {
 				rows.Next() // and left open at the end of the function

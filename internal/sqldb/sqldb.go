@@ -245,6 +245,7 @@ func (db *DB) Read() Querier { return db.eng.reader() }
 
 // ExecDirect runs one autocommitted statement outside the groups and returns
 // the number of rows it affected. On SQLite the writer runs it between groups.
+// After an error of the context or of the network it may still have happened.
 func (db *DB) ExecDirect(ctx context.Context, sql string, args ...any) (int64, error) {
 	var n int64
 	err := db.direct(ctx, func(ctx context.Context) error {

@@ -7,12 +7,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // pageSize is the page size of a new database file, in bytes. Manifests of a
 // few KB are stored in rows; pages larger than SQLite's 4 KiB hold them with
 // fewer overflow pages.
 const pageSize = 8192
+
+// busyTimeout is how long a connection waits for locks of other processes,
+// such as the sqlite3 shell.
+const busyTimeout = 5 * time.Second
 
 // sqliteEngine is one file: a writer, which the one committer uses, a pool of
 // readers, and a connection for checkpoints.
@@ -91,7 +96,7 @@ func writerPragmas(opt Options) []string {
 		sync = "synchronous=NORMAL"
 	}
 	return []string{
-		"busy_timeout=5000",
+		fmt.Sprintf("busy_timeout=%d", busyTimeout.Milliseconds()),
 		fmt.Sprintf("page_size=%d", pageSize), // counts only for a file without pages
 		"journal_mode=WAL",
 		sync,

@@ -50,9 +50,10 @@ func connectSQLite(ctx context.Context, path string, pragmas ...string) (*sqlite
 	return c, nil
 }
 
-// sqliteDSN makes a file: URI of an absolute path.
+// sqliteDSN makes a file: URI of an absolute path. In its statements "x" is a
+// name and never a string, as on PostgreSQL.
 func sqliteDSN(path string) string {
-	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?_dqs=0"
 }
 
 // prepare returns the statement, prepared once per connection.
@@ -150,7 +151,7 @@ func (c *sqliteConn) start(ctx context.Context, sql string, args []any) (*sqlite
 	if st.vals == nil {
 		st.vals = make([]driver.Value, len(rows.Columns()))
 	}
-	c.open = &sqliteRows{c: c, st: st, rows: rows}
+	c.open = &sqliteRows{ctx: ctx, c: c, st: st, rows: rows}
 	return c.open, nil
 }
 
@@ -163,6 +164,7 @@ func (c *sqliteConn) close() error {
 
 // sqliteRows reads the result of a statement of c.
 type sqliteRows struct {
+	ctx     context.Context
 	c       *sqliteConn
 	st      *sqliteStmt
 	rows    driver.Rows
@@ -175,7 +177,10 @@ func (r *sqliteRows) Next() bool {
 	if r.closed {
 		return false
 	}
-	err := r.rows.Next(r.st.vals)
+	err := r.ctx.Err() // the driver looks at it before the first row only
+	if err == nil {
+		err = r.rows.Next(r.st.vals)
+	}
 	if err == nil {
 		return true
 	}

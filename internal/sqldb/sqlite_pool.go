@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -11,13 +12,14 @@ import (
 type readerPool struct {
 	path   string
 	tokens chan struct{} // one for each connection that may be lent
+	closed chan struct{}
 
 	mu   sync.Mutex
 	idle []*sqliteConn
 }
 
 func newReaderPool(path string, n int) *readerPool {
-	return &readerPool{path: path, tokens: make(chan struct{}, n)}
+	return &readerPool{path: path, tokens: make(chan struct{}, n), closed: make(chan struct{})}
 }
 
 func (p *readerPool) get(ctx context.Context) (*sqliteConn, error) {
@@ -25,13 +27,16 @@ func (p *readerPool) get(ctx context.Context) (*sqliteConn, error) {
 		return nil, err
 	}
 	select {
-	case p.tokens <- struct{}{}:
+	case <-p.closed:
+		return nil, ErrClosed
 	default:
-		select {
-		case p.tokens <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	}
+	select {
+	case p.tokens <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.closed:
+		return nil, ErrClosed
 	}
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {
@@ -41,7 +46,7 @@ func (p *readerPool) get(ctx context.Context) (*sqliteConn, error) {
 		return c, nil
 	}
 	p.mu.Unlock()
-	c, err := connectSQLite(ctx, p.path, "busy_timeout=5000", "query_only=1", "temp_store=memory")
+	c, err := connectSQLite(ctx, p.path, fmt.Sprintf("busy_timeout=%d", busyTimeout.Milliseconds()), "query_only=1", "temp_store=memory")
 	if err != nil {
 		<-p.tokens
 		return nil, err
@@ -56,9 +61,9 @@ func (p *readerPool) put(c *sqliteConn) {
 	<-p.tokens
 }
 
-// close closes all connections; none may be lent after it. It waits for those
-// that are.
+// close waits for the connections that are lent and closes all.
 func (p *readerPool) close() error {
+	close(p.closed)
 	for range cap(p.tokens) {
 		p.tokens <- struct{}{}
 	}
@@ -96,7 +101,8 @@ func (p *readerPool) view(ctx context.Context, fn func(Querier) error) error {
 		return err
 	}
 	defer p.put(c)
-	if _, err := c.exec(ctx, "BEGIN", nil); err != nil {
+	// Not with ctx: ending just then, it would leave a transaction behind.
+	if _, err := c.exec(context.Background(), "BEGIN", nil); err != nil {
 		return err
 	}
 	defer func() {
