@@ -16,7 +16,6 @@ import (
 
 	"github.com/lading-dev/lading/internal/catalog/catalogcheck"
 	"github.com/lading-dev/lading/internal/sqldb"
-	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 )
 
 // workers push at the same time.
@@ -84,7 +83,11 @@ func (c *crash) round(whole bool) {
 	for _, cp := range c.copies {
 		all.Go(func() { c.follow(ctx, a, cp) })
 	}
-	moment := time.NewTimer(time.Duration(40+c.r.IntN(400)) * time.Millisecond)
+	life := time.Duration(40+c.r.IntN(400)) * time.Millisecond
+	if c.trouble != nil {
+		life += 800 * time.Millisecond
+	}
+	moment := time.NewTimer(life)
 	defer moment.Stop()
 	if c.trouble != nil {
 		all.Go(func() { c.trouble(ctx) })
@@ -160,6 +163,7 @@ func (c *crash) check() {
 // the next start of the registry finds must be what the crash left.
 func (c *crash) leftBehind() string {
 	if c.catalog != "" {
+		awaitAlone(c.t, c.catalog)
 		return c.catalog
 	}
 	dir := c.t.TempDir()
@@ -288,11 +292,4 @@ func TestKill(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestKillPostgres kills the registry over PostgreSQL.
-func TestKillPostgres(t *testing.T) {
-	lives(t, rounds(3, 40), func(t *testing.T, life int, total *totals) *crash {
-		return newCrash(t, sqldbtest.Postgres(t), "full", seed(life), total)
-	})
 }
