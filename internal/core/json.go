@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -61,7 +62,7 @@ func stringEnd(raw []byte, i int) int {
 type level struct {
 	keys  map[string]bool // nil in an array
 	exact bool            // keys of different case differ
-	key   string          // the member that is being read
+	key   string          // the member that is being read, folded unless exact
 	isKey bool            // the next string is a key
 }
 
@@ -72,7 +73,7 @@ func checkKeys(raw []byte) error {
 		top := &stack[len(stack)-1]
 		switch raw[i] {
 		case '{':
-			stack = append(stack, level{keys: map[string]bool{}, exact: top.key == "annotations", isKey: true})
+			stack = append(stack, level{keys: map[string]bool{}, exact: top.key == "ANNOTATIONS", isKey: true})
 		case '[':
 			stack = append(stack, level{key: top.key})
 		case '}', ']':
@@ -92,13 +93,25 @@ func checkKeys(raw []byte) error {
 	return nil
 }
 
+// foldRune returns the least of the runes that encoding/json takes for r: "ſ"
+// is an "s" to it.
+func foldRune(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r)
+		if next <= r {
+			return next
+		}
+		r = next
+	}
+}
+
 func (l *level) add(quoted []byte) error {
 	var key string
 	if err := json.Unmarshal(quoted, &key); err != nil {
 		return err
 	}
 	if !l.exact {
-		key = strings.ToLower(key)
+		key = strings.Map(foldRune, key)
 	}
 	if l.keys[key] {
 		return fmt.Errorf("the key %q stands twice in one object", clip(key))

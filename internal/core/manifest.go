@@ -144,8 +144,8 @@ func mediaType(declared string, doc *document) (string, error) {
 
 // check holds the document against the rules of its media type.
 func (doc *document) check(mediaType string) error {
-	if len(mediaType) > 255 || len(doc.ArtifactType) > 255 {
-		return lading.ErrManifestInvalid.With("a media type is longer than 255 characters")
+	if err := checkMediaTypes(mediaType, doc.ArtifactType); err != nil {
+		return err
 	}
 	bad := lading.ErrManifestInvalid.With
 	switch mediaType {
@@ -191,8 +191,22 @@ func (doc *document) checkDescriptors() error {
 		if d.Size < 0 {
 			return lading.ErrManifestInvalid.With("the descriptor of %s has a negative size", d.Digest)
 		}
-		if len(d.MediaType) > 255 || len(d.ArtifactType) > 255 {
+		if err := checkMediaTypes(d.MediaType, d.ArtifactType); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMediaTypes refuses what cannot be a media type, with parameters or
+// without (RFC 6838, section 4.2): databases need not take every byte.
+func checkMediaTypes(types ...string) error {
+	for _, s := range types {
+		if len(s) > 255 {
 			return lading.ErrManifestInvalid.With("a media type is longer than 255 characters")
+		}
+		if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return lading.ErrManifestInvalid.With("a media type has characters other than printable ASCII: %q", s)
 		}
 	}
 	return nil
