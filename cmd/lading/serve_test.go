@@ -108,16 +108,21 @@ func TestRequestInFlightEnds(t *testing.T) {
 	}
 }
 
-// TestRequestThatDoesNotEndIsCut stops a server with a request that waits for
-// ever, its body unread: when the time is over its context ends, and the
+// TestRequestThatDoesNotEndIsCut stops a server with a request that never ends
+// by itself: when the time is over its context and its connection end, and the
 // server once the request has.
 func TestRequestThatDoesNotEndIsCut(t *testing.T) {
+	t.Run("it waits", func(t *testing.T) { testCut(t, func(r *http.Request) { <-r.Context().Done() }) })
+	t.Run("it reads", func(t *testing.T) { testCut(t, func(r *http.Request) { io.Copy(io.Discard, r.Body) }) })
+}
+
+func testCut(t *testing.T, hang func(*http.Request)) {
 	ln := loopback(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var over atomic.Bool
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		stop()
-		<-r.Context().Done()
+		hang(r)
 		<-time.After(20 * time.Millisecond) // what it does last
 		over.Store(true)
 	})
