@@ -166,9 +166,25 @@ func (c *Catalog) PurgeTombstones(ctx context.Context, shard int, upTo int64) (m
 			}
 			w.RaiseFloor(t.pos)
 		}
-		return nil
+		if more {
+			return nil
+		}
+		more, err = forgetPast(tx, upTo)
+		return err
 	})
 	return more, err
+}
+
+// forgetPast removes rows of repositories that ended long ago. Until then the
+// journal, which is kept no longer, names repositories by them.
+func forgetPast(tx *sqldb.Tx, upTo int64) (more bool, err error) {
+	ids, err := gather(tx, func(r sqldb.Rows, id *int64) error { return r.Scan(id) },
+		`SELECT id FROM repository_past WHERE ended<=? AND (id & 63)=? AND NOT EXISTS (SELECT 1 FROM purge g WHERE g.repo=repository_past.id) ORDER BY ended LIMIT ?`,
+		upTo, tx.Shard(), purgeStep)
+	for _, id := range ids {
+		tx.Exec(`DELETE FROM repository_past WHERE id=?`, id)
+	}
+	return len(ids) > 0, err
 }
 
 // TrimJournal removes one step's worth of a shard's journal up to a position.

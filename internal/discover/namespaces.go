@@ -32,7 +32,7 @@ func (p *page) namespaces() (out lading.Listing, err error) {
 			return out, err
 		}
 		seg := base + firstSegment(name[len(base):])
-		item, err := p.namespaceItem(seg, visible)
+		item, err := p.namespaceItem(seg, name, visible)
 		if err != nil {
 			return out, err
 		}
@@ -76,21 +76,23 @@ func (p *page) firstName(visible lading.Grants) (string, error) {
 	return "", nil
 }
 
-func (p *page) namespaceItem(name string, visible lading.Grants) (ns lading.Namespace, err error) {
-	ns.Namespace = name
-	own, err := p.firstName(visible.Intersect(lading.NewGrants(lading.RepositoryRange(name))))
-	if err != nil {
-		return ns, err
-	}
+// namespaceItem is the segment of which first is the first name met: its own
+// or one below it, which leaves the other to be looked up.
+func (p *page) namespaceItem(name, first string, visible lading.Grants) (ns lading.Namespace, err error) {
+	ns = lading.Namespace{Namespace: name, Repository: first == name, More: first != name}
 	below := visible.Intersect(lading.NewGrants(lading.PrefixRange(name + "/")))
-	first, err := p.firstName(below)
+	other, found := below, &ns.More
+	if first != name {
+		other, found = visible.Intersect(lading.NewGrants(lading.RepositoryRange(name))), &ns.Repository
+	}
+	there, err := p.firstName(other)
 	if err != nil {
 		return ns, err
 	}
-	ns.Repository, ns.More = own != "", first != ""
+	*found = there != ""
 	if p.r.q.Stats {
 		ns.Stats = &lading.Stats{}
-		if ns.Stats.Repos, err = p.countNames(below, own != ""); err != nil {
+		if ns.Stats.Repos, err = p.countNames(below, ns.Repository); err != nil {
 			return ns, err
 		}
 	}

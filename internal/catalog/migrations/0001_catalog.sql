@@ -56,6 +56,7 @@ CREATE TABLE repository_past(
   ended BIGINT NOT NULL
 );
 CREATE INDEX repository_past_name ON repository_past(name, ended);
+CREATE INDEX repository_past_ended ON repository_past(ended);
 
 -- Content of gone repositories that has still to be purged.
 CREATE TABLE purge(repo BIGINT NOT NULL PRIMARY KEY, name TEXTC NOT NULL);
@@ -77,6 +78,7 @@ CREATE TABLE manifest(
   previous BIGINT NOT NULL        -- where it was deleted before it came again, or 0
 );
 CREATE UNIQUE INDEX manifest_digest ON manifest(repo, digest, type); -- type: so that a walk leaves out others without reading them
+CREATE INDEX manifest_untagged ON manifest(repo, digest) WHERE tagged = 0;
 CREATE INDEX manifest_mod ON manifest(repo, mod);
 CREATE INDEX manifest_born ON manifest(repo, born);
 CREATE INDEX manifest_subject ON manifest(subject, repo, digest) WHERE subject IS NOT NULL;
