@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"strings"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/journal"
@@ -44,7 +45,7 @@ func (e *Engine) seal(plain []byte, context string) string {
 const maxSealed = 16 << 10
 
 func (e *Engine) unseal(text, context string) ([]byte, bool) {
-	if len(text) > maxSealed {
+	if len(text) > maxSealed || strings.ContainsAny(text, "\r\n") { // base64 would skip these
 		return nil, false
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
