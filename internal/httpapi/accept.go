@@ -43,7 +43,7 @@ func negotiate(accept []string, kind lading.Kind) form {
 }
 
 // acceptEntry understands one media range with its weight in thousandths; not
-// ok where it is for something else, or is refused.
+// ok where it is for something else.
 func acceptEntry(entry string) (f form, q int, ok bool) {
 	name, parameters, _ := strings.Cut(entry, ";")
 	switch strings.ToLower(strings.TrimSpace(name)) {
@@ -56,8 +56,7 @@ func acceptEntry(entry string) (f form, q int, ok bool) {
 	default:
 		return 0, 0, false
 	}
-	q = weight(parameters)
-	return f, q, q > 0
+	return f, weight(parameters), true
 }
 
 // weight returns the q parameter in thousandths; 1000 when there is none, 0

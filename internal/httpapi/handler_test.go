@@ -196,6 +196,39 @@ func TestReferrersAreBounded(t *testing.T) {
 	}
 }
 
+// TestReferrerLargerThanAPage holds that one that is too long for an answer is
+// given all the same: no page is without a way on.
+func TestReferrerLargerThanAPage(t *testing.T) {
+	m := newMemory()
+	subject := digestOf([]byte("subject"))
+	d := m.put(t, "a", fmt.Sprintf(`{"annotations":{"x":%q},"subject":{"digest":%q}}`, strings.Repeat("x", 5<<20), subject))
+	resp, body := get(t, serveMemory(t, m, Options{}), "/v2/a/referrers/"+string(subject), nil)
+	if !strings.Contains(body, string(d)) || resp.Header.Get("Link") != "" {
+		t.Errorf("%d bytes, Link %s", len(body), resp.Header.Get("Link"))
+	}
+}
+
+// TestManifestLimit holds that 4 MiB are taken and a byte more is not, where
+// no length is announced.
+func TestManifestLimit(t *testing.T) {
+	srv := serveMemory(t, newMemory(), Options{})
+	for more, want := range map[int]int{0: 201, 1: 413} {
+		body := `{"x":"` + strings.Repeat("x", lading.MaxManifestSize-8+more) + `"}`
+		req, err := http.NewRequestWithContext(t.Context(), "PUT", srv.URL+"/v2/a/manifests/t", io.MultiReader(strings.NewReader(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if req.ContentLength > 0 || resp.StatusCode != want {
+			t.Errorf("%d bytes: %d, want %d", len(body), resp.StatusCode, want)
+		}
+	}
+}
+
 // TestBlobFromFile holds that a blob in a file is served from it, whole and in
 // part, over more than one step.
 func TestBlobFromFile(t *testing.T) {

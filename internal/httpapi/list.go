@@ -68,10 +68,10 @@ func held(r *http.Request, q lading.Query) []etag {
 	return tags
 }
 
-// answerHeld looks for the first listing held whose cursor still counts, and
-// answers 304 when nothing has changed since (done). Otherwise it leaves in a
-// either the delta, or the query for the full listing. A cursor that does
-// not count is as none at all: that is what If-None-Match means.
+// answerHeld answers 304 when nothing has changed since one of the listings
+// held, or with the changes since, where a delta is wanted (done). Otherwise it
+// leaves the query for the full listing in a. A cursor that does not count
+// is as none at all: that is what If-None-Match means.
 func (h *handler) answerHeld(w *response, r *http.Request, a *listAnswer, held []etag) (done bool, err error) {
 	if len(held) == 0 {
 		return false, nil
@@ -92,7 +92,6 @@ func (h *handler) answerHeld(w *response, r *http.Request, a *listAnswer, held [
 			a.Listing, a.base = changes, `"`+tag.opaque+`"`
 			return true, h.writeList(w, r, *a)
 		}
-		break
 	}
 	// Said outright, for registries that demand a cursor: this client has
 	// presented one.

@@ -67,6 +67,8 @@ func TestQueriesOfConditions(t *testing.T) {
 		{"to the end", "?n=7", delta, []any{empty, end}, 304, []lading.Query{{N: 7, Since: "c1"}, {N: 7, Page: "p1"}}},
 		{"without A-IM one item is enough to know", "?n=7", map[string]string{"If-None-Match": `"c1"`}, []any{empty, change, full}, 200,
 			[]lading.Query{{N: 1, Since: "c1"}, {N: 1, Page: "p1"}, {N: 7, Since: "none"}}},
+		{"the second of two is what there is", "", map[string]string{"If-None-Match": `"c1", "c2"`}, []any{change, end}, 304,
+			[]lading.Query{{N: 1, Since: "c1"}, {N: 1, Since: "c2"}}},
 		{"none of them counts", "", map[string]string{"If-None-Match": `"c1", "c2"`, "A-Im": "lading-delta"},
 			[]any{lading.ErrCursorInvalid, lading.ErrCursorExpired, full}, 200,
 			[]lading.Query{{Since: "c1"}, {Since: "c2"}, {Since: "none"}}},

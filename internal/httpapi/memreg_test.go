@@ -398,6 +398,9 @@ func (m *memory) DeleteRepository(_ context.Context, repo string) error {
 }
 
 func page(names []string, last string, n int) lading.Names {
+	if n < 1 {
+		panic("a registry is asked for one name at least")
+	}
 	slices.Sort(names)
 	i, found := slices.BinarySearch(names, last)
 	if found {
