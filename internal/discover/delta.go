@@ -156,11 +156,11 @@ func removeRepository(name string) lading.Item {
 // gained tells the content of repositories that the caller can read now and
 // could not read all the time before: those that live there now, as they are.
 func (d *delta) gained(from place) (*place, error) {
-	visible := d.toFull.Subtract(d.fromFull)
-	if !d.e.opt.faults.LeakGained {
-		visible = visible.Intersect(d.r.grants)
+	now := d.toFull // narrowed to what can be read at this very page
+	if d.e.opt.faults.LeakGained {
+		now = d.toMay
 	}
-	w := &walk{p: d.page, visible: visible.Intersect(d.r.names), last: from, bornBy: d.t.At,
+	w := &walk{p: d.page, visible: now.Subtract(d.fromFull).Intersect(d.r.names), last: from, bornBy: d.t.At,
 		reset: d.r.q.Kind != lading.KindRepositories}
 	done, err := w.run()
 	if err != nil || done {
