@@ -11,6 +11,9 @@ import (
 	"github.com/lading-dev/lading"
 )
 
+// errDiverged is a copy that is not what it should be.
+var errDiverged = errors.New("diverged")
+
 // client keeps a copy of what a query lists, by the rule of the protocol:
 // apply items in order, ignore removes of what is not held, keep the cursor of
 // the last page only, begin again when the cursor is refused.
@@ -246,7 +249,7 @@ func (r *run) settle() error {
 		}
 		want := r.truth.want(c.query, r.rules)
 		if diff := c.copy.compare(want); diff != "" {
-			return fmt.Errorf("client %d (%s) diverged:\n%s", c.id, c.describe(), diff)
+			return fmt.Errorf("%w: client %d (%s):\n%s", errDiverged, c.id, c.describe(), diff)
 		}
 		if err := r.compareFresh(c); err != nil {
 			return err
@@ -288,7 +291,7 @@ func (r *run) compareFresh(c *client) error {
 		}
 	}
 	if diff := c.copy.same(fresh.copy); diff != "" {
-		return fmt.Errorf("client %d (%s) differs from a new listing:\n%s", c.id, c.describe(), diff)
+		return fmt.Errorf("%w from a new listing: client %d (%s):\n%s", errDiverged, c.id, c.describe(), diff)
 	}
 	return nil
 }

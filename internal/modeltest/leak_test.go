@@ -1,12 +1,17 @@
 package modeltest
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/lading-dev/lading"
 )
+
+// errLeak is an answer that names what its reader could not read.
+var errLeak = errors.New("leak")
 
 // leaks checks that a page names nothing that the caller cannot read now, and
 // removes nothing that it never could read.
@@ -14,7 +19,7 @@ func (r *run) leaks(c *client, q lading.Query, p page) error {
 	c.ever = c.ever.Union(r.rules.grants())
 	for _, it := range p.items {
 		if err := r.leaksItem(c, it); err != nil {
-			return fmt.Errorf("leak: client %d, %s %s: %w", c.id, it.Op, it.Key, err)
+			return fmt.Errorf("%w: client %d, %s %s: %w", errLeak, c.id, it.Op, it.Key, err)
 		}
 	}
 	return r.leaksText(q, p.text)
@@ -49,10 +54,16 @@ func (r *run) leaksItem(c *client, it lading.Item) error {
 // leaksText checks that no repository that cannot be read is named in an
 // error or a header. What the question names is no secret.
 func (r *run) leaksText(q lading.Query, text string) error {
-	for _, name := range regexp.MustCompile(regexp.QuoteMeta(r.top)+`[a-z0-9/._-]*`).FindAllString(text, -1) {
+	text, err := url.QueryUnescape(strings.ReplaceAll(text, "+", " "))
+	if err != nil {
+		return fmt.Errorf("header or error: %w", err)
+	}
+	asked := append([]string{q.Scope.Repository, q.Scope.Namespace}, append(q.Scope.Prefix, q.Scope.Exclude...)...)
+	for _, name := range r.named.FindAllString(text, -1) {
 		name, _, _ = strings.Cut(name, "/_lading")
-		if name != q.Scope.Repository && name != q.Scope.Namespace && !r.rules.allow(name) {
-			return fmt.Errorf("leak: %s is named in: %s", name, text)
+		isAsked := slices.ContainsFunc(asked, func(a string) bool { return strings.TrimSuffix(a, "*") == name })
+		if !isAsked && !r.rules.allow(name) {
+			return fmt.Errorf("%w: %s is named in: %s", errLeak, name, text)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package modeltest
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -99,6 +100,7 @@ type run struct {
 	rules   rules
 	begun   time.Time
 	clients []*client
+	named   *regexp.Regexp // names of this schedule's repositories
 	// purged is the newest position whose tombstones may be gone.
 	purged time.Time
 	log    []string
@@ -130,6 +132,7 @@ func runSteps(w *world, seed uint64, steps []step) (err error) {
 func newRun(w *world, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	r := &run{w: w, reg: w.registry(), seed: seed, top: fmt.Sprintf("s%d", seed), truth: &truth{map[string]*repoTruth{}}, begun: w.clock.Now()}
+	r.named = regexp.MustCompile(r.top + `[a-z0-9/._-]*`)
 	for _, i := range rng.Perm(len(names))[:3+rng.IntN(len(names)-2)] {
 		r.repos = append(r.repos, r.top+names[i])
 	}
