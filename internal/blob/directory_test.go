@@ -149,6 +149,40 @@ func TestSharedRace(t *testing.T) {
 	}
 }
 
+// TestCommittedMeanwhile is that race in slow motion: between open and lock,
+// the other process commits.
+func TestCommittedMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "upload")
+	for what, change := range map[string]func() error{
+		"committed": func() error { return os.Rename(path, filepath.Join(dir, "blob")) },
+		"cancelled": func() error { return os.Remove(path) },
+		"another": func() error {
+			if err := os.Rename(path, filepath.Join(dir, "blob")); err != nil {
+				return err
+			}
+			return os.WriteFile(path, nil, fileMode)
+		},
+	} {
+		if err := os.WriteFile(path, []byte("bytes"), fileMode); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := onlyAt(f, path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s: the file was left open", what)
+		}
+	}
+}
+
 // TestTwoNames is what a crash leaves where rename is not atomic: the
 // committed file under both names. The upload is gone, the blob is not.
 func TestTwoNames(t *testing.T) {
@@ -272,6 +306,51 @@ func TestExpireByTime(t *testing.T) {
 			mustClose(t, u)
 		}
 	}
+}
+
+// TestExpireKeepsState asserts that the saved hash of an upload that is in
+// time stays, whatever its own time is.
+func TestExpireKeepsState(t *testing.T) {
+	s := openDir(t, t.TempDir(), Options{})
+	u := mustCreate(t, s, make([]byte, saveFrom))
+	mustClose(t, u)
+	old := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(s.uploadPath(uploadName("me", u.ID()))+stateSuffix, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.ExpireUploads(t.Context(), old.Add(time.Hour)); n != 0 || err != nil {
+		t.Errorf("ExpireUploads: %d, %v", n, err)
+	}
+	if left := uploadFiles(t, s); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// writtenMeanwhile is a file system on which every file that is opened was
+// written the moment before.
+type writtenMeanwhile struct{ osFS }
+
+func (w writtenMeanwhile) open(path string) (file, error) {
+	if err := os.Chtimes(path, time.Now(), time.Now()); err != nil {
+		return nil, err
+	}
+	return w.osFS.open(path)
+}
+
+// TestExpireLooksAgain asserts that an upload that was written between the
+// look at its time and the removal is spared.
+func TestExpireLooksAgain(t *testing.T) {
+	s := openDir(t, t.TempDir(), Options{fs: writtenMeanwhile{}})
+	u := mustCreate(t, s, []byte("bytes"))
+	mustClose(t, u)
+	old := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(s.uploadPath(uploadName("me", u.ID())), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.ExpireUploads(t.Context(), old.Add(time.Hour)); n != 0 || err != nil {
+		t.Errorf("ExpireUploads: %d, %v", n, err)
+	}
+	mustClose(t, mustResume(t, s, u.ID()))
 }
 
 // TestCommitRenewsTime asserts that an upload that lay about for long does

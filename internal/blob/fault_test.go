@@ -370,6 +370,17 @@ func TestUploadIsGoneAfterFault(t *testing.T) {
 	}
 }
 
+// TestCloseFails asserts that a client hears when its bytes may not be there
+// to resume: network file systems report a failed write that late.
+func TestCloseFails(t *testing.T) {
+	s := openFault(t, &onlyFS{fsys: osFS{}, step: "close"}, nil)
+	u := mustCreate(t, s, []byte("bytes"))
+	if err := u.Close(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Close: %v", err)
+	}
+	mustClose(t, mustResume(t, s, u.ID()))
+}
+
 // onlyFS fails every step of one name.
 type onlyFS struct {
 	fsys
@@ -412,6 +423,10 @@ func (f *onlyFile) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	return f.file.WriteAt(p, off)
+}
+
+func (f *onlyFile) Close() error {
+	return errors.Join(f.file.Close(), f.f.fail("close"))
 }
 
 func (f *onlyFile) Sync() error {

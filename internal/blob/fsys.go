@@ -55,14 +55,18 @@ func (osFS) create(path string) (file, error) {
 	return lockedFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
-// open makes sure that the file it locked has this name and no other: else
-// its bytes are a blob's. The process that had the lock may have committed
-// it; and where rename is not atomic, a crash may have left both names.
 func (osFS) open(path string) (file, error) {
 	f, err := lockedFile(path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
+	return onlyAt(f, path)
+}
+
+// onlyAt makes sure that a file, now locked, has this name and no other: else
+// its bytes are a blob's. The process that had the lock may have committed
+// it; and where rename is not atomic, a crash may have left both names.
+func onlyAt(f *os.File, path string) (file, error) {
 	info, err := f.Stat()
 	if err == nil && isAt(info, path) {
 		if links(info) <= 1 {
