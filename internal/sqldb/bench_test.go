@@ -93,7 +93,7 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
-// BenchmarkGroupOfOne is the cost of the statements without the sync.
+// BenchmarkStatements is the cost of the statements without the sync.
 func BenchmarkStatements(b *testing.B) {
 	for name, url := range sqldbtest.URLs() {
 		b.Run(name, func(b *testing.B) {

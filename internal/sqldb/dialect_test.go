@@ -26,3 +26,15 @@ func TestStatements(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaceholders(t *testing.T) {
+	for got, want := range map[string]string{
+		Values(1, 1): "(?)",
+		Values(2, 3): "(?,?,?),(?,?,?)",
+		In(4):        "(?,?,?,?)",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
