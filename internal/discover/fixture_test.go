@@ -77,7 +77,7 @@ func (f *fixture) pages(q lading.Query, n int) (pages []lading.Listing) {
 		if l.Next == "" {
 			return pages
 		}
-		q = lading.Query{N: n, Page: l.Next}
+		q = lading.Query{Kind: q.Kind, Scope: lading.Scope{Repository: q.Scope.Repository}, N: n, Page: l.Next}
 	}
 }
 
