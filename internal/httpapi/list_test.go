@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -288,5 +289,17 @@ func TestRetryAfter(t *testing.T) {
 	resp, _ := get(t, serveMemory(t, m, Options{}), "/v2/_lading/list/tags", nil)
 	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "42" {
 		t.Errorf("%d, Retry-After: %s", resp.StatusCode, resp.Header.Get("Retry-After"))
+	}
+}
+
+// TestHeadOfAStream holds that a HEAD does not walk the whole listing.
+func TestHeadOfAStream(t *testing.T) {
+	m := newMemory()
+	m.put(t, "a", `{}`, "t1", "t2", "t3")
+	r := httptest.NewRequest("HEAD", "/v2/_lading/list/tags?n=1", nil)
+	r.Header.Set("Accept", mediaTypeStream)
+	New(m, Options{}).ServeHTTP(httptest.NewRecorder(), r)
+	if len(m.calls) != 1 {
+		t.Errorf("%d pages were asked for", len(m.calls))
 	}
 }
