@@ -111,7 +111,7 @@ func (u *upload) Commit(ctx context.Context, d lading.Digest) (lading.Descriptor
 		return lading.Descriptor{}, storageError(err, "commit upload")
 	}
 	if err := u.r.cat.LinkBlob(ctx, u.repo, d, size); err != nil {
-		return lading.Descriptor{}, err
+		return lading.Descriptor{}, catalogError(err)
 	}
 	return lading.Descriptor{MediaType: octets, Digest: d, Size: size}, nil
 }
@@ -141,5 +141,5 @@ func (r *Registry) MountBlob(ctx context.Context, to, from string, d lading.Dige
 	if err != nil {
 		return desc, lading.ErrBlobUnknown.Wrap(err)
 	}
-	return desc, r.cat.LinkBlob(ctx, to, d, desc.Size)
+	return desc, catalogError(r.cat.LinkBlob(ctx, to, d, desc.Size))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/catalog"
 	"github.com/lading-dev/lading/internal/discover"
+	"github.com/lading-dev/lading/internal/sqldb"
 )
 
 // Registry is the engine. It implements lading.Registry.
@@ -53,7 +54,7 @@ func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manife
 		return lading.Receipt{}, err
 	}
 	if err := r.cat.PutManifest(ctx, repo, &parsed.Manifest, opt.Tags, lading.IdentityFrom(ctx).Subject); err != nil {
-		return lading.Receipt{}, err
+		return lading.Receipt{}, catalogError(err)
 	}
 	return lading.Receipt{
 		Descriptor: lading.Descriptor{MediaType: parsed.MediaType, Digest: parsed.Digest, Size: int64(len(m.Bytes))},
@@ -64,23 +65,23 @@ func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manife
 
 // DeleteTag implements lading.Deleter.
 func (r *Registry) DeleteTag(ctx context.Context, repo, tag string) error {
-	return r.cat.DeleteTag(ctx, repo, tag, lading.IdentityFrom(ctx).Subject)
+	return catalogError(r.cat.DeleteTag(ctx, repo, tag, lading.IdentityFrom(ctx).Subject))
 }
 
 // DeleteManifest implements lading.Deleter.
 func (r *Registry) DeleteManifest(ctx context.Context, repo string, d lading.Digest) error {
-	return r.cat.DeleteManifest(ctx, repo, d, lading.IdentityFrom(ctx).Subject)
+	return catalogError(r.cat.DeleteManifest(ctx, repo, d, lading.IdentityFrom(ctx).Subject))
 }
 
 // DeleteBlob implements lading.Deleter. The bytes stay until nothing links to
 // them.
 func (r *Registry) DeleteBlob(ctx context.Context, repo string, d lading.Digest) error {
-	return r.cat.UnlinkBlob(ctx, repo, d)
+	return catalogError(r.cat.UnlinkBlob(ctx, repo, d))
 }
 
 // DeleteRepository implements lading.Deleter.
 func (r *Registry) DeleteRepository(ctx context.Context, repo string) error {
-	return r.cat.DeleteRepository(ctx, repo, lading.IdentityFrom(ctx).Subject)
+	return catalogError(r.cat.DeleteRepository(ctx, repo, lading.IdentityFrom(ctx).Subject))
 }
 
 // List implements lading.Lister.
@@ -133,6 +134,15 @@ func checkNames(repo string, tags ...string) error {
 		return lading.ErrTagInvalid
 	}
 	return nil
+}
+
+// catalogError tells a client of a catalog without space; every other error
+// stays what it is.
+func catalogError(err error) error {
+	if sqldb.IsFull(err) {
+		return lading.ErrStorageFull.Wrap(err)
+	}
+	return err
 }
 
 // storageError turns the blob store's errors into the registry's.
