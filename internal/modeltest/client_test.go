@@ -103,7 +103,7 @@ func (r *run) ask(do action, rng *rand.Rand) error {
 	}
 	f := form{since: rng.IntN(2) == 0, delta: rng.IntN(3) > 0}
 	if do == stream && !r.w.direct {
-		return r.readStream(c, n, rng.IntN(4), f)
+		return r.readStream(c, n, rng)
 	}
 	token := c.next
 	question := func() error { return r.question(c, n, f, token) }
@@ -152,10 +152,10 @@ func (r *run) question(c *client, n int, f form, token string) error {
 	}
 	p := r.reg.list(caller, q, f)
 	r.logf("client %d asks n=%d first=%v since=%v: %s", c.id, n, first, q.Since != "", describePage(p))
-	if err := r.leaks(c, q, p); err != nil {
+	if err := r.leaks(c, q, p, r.rules); err != nil {
 		return err
 	}
-	return r.take(c, p, first)
+	return r.take(c, p, first, r.rules)
 }
 
 func describePage(p page) string {
@@ -167,7 +167,7 @@ func describePage(p page) string {
 }
 
 // take does with a page what a client does.
-func (r *run) take(c *client, p page, first bool) error {
+func (r *run) take(c *client, p page, first bool, rs rules) error {
 	switch {
 	case p.code == lading.CodeCursorExpired:
 		if err := r.mayExpire(c, p, first); err != nil {
@@ -191,7 +191,7 @@ func (r *run) take(c *client, p page, first bool) error {
 		return nil
 	}
 	if first {
-		c.begin(p.delta, r.rules)
+		c.begin(p.delta, rs)
 	} else if p.delta != c.delta {
 		return errors.New("a page is of another kind than the one before")
 	}
@@ -292,45 +292,6 @@ func (r *run) compareFresh(c *client) error {
 	}
 	if diff := c.copy.same(fresh.copy); diff != "" {
 		return fmt.Errorf("%w from a new listing: client %d (%s):\n%s", errDiverged, c.id, c.describe(), diff)
-	}
-	return nil
-}
-
-// readStream reads a listing or delta as a stream, and breaks it off after
-// some pages, to be resumed by the token of the last one read.
-func (r *run) readStream(c *client, n, parts int, f form) error {
-	f.stream = true
-	q := c.query
-	q.N = n
-	first := c.next == ""
-	if first {
-		c.began = r.w.clock.Now()
-		q.Since = c.cursor
-	} else {
-		q.Page = c.next
-	}
-	p := r.reg.list(caller, q, f)
-	r.logf("client %d reads a stream n=%d first=%v: code=%s, %d pages, uses %d", c.id, n, first, p.code, len(p.parts), parts+1)
-	if err := r.leaks(c, q, p); err != nil {
-		return err
-	}
-	if len(p.parts) == 0 {
-		return r.take(c, p, first)
-	}
-	if !first {
-		p.delta = c.delta
-	}
-	for i, part := range p.parts {
-		part.delta = p.delta
-		if err := r.leaks(c, q, part); err != nil {
-			return err
-		}
-		if err := r.take(c, part, first && i == 0); err != nil {
-			return err
-		}
-		if i == parts {
-			break
-		}
 	}
 	return nil
 }

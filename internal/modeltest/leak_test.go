@@ -13,19 +13,19 @@ import (
 // errLeak is an answer that names what its reader could not read.
 var errLeak = errors.New("leak")
 
-// leaks checks that a page names nothing that the caller cannot read now, and
-// removes nothing that it never could read.
-func (r *run) leaks(c *client, q lading.Query, p page) error {
-	c.ever = c.ever.Union(r.rules.grants())
+// leaks checks that a page names nothing that the caller, with the rules of
+// then, cannot read, and removes nothing that it never could read.
+func (r *run) leaks(c *client, q lading.Query, p page, rs rules) error {
+	c.ever = c.ever.Union(rs.grants())
 	for _, it := range p.items {
-		if err := r.leaksItem(c, it); err != nil {
+		if err := leaksItem(c, it, rs); err != nil {
 			return fmt.Errorf("%w: client %d, %s %s: %w", errLeak, c.id, it.Op, it.Key, err)
 		}
 	}
-	return r.leaksText(q, p.text)
+	return r.leaksText(q, p.text, rs)
 }
 
-func (r *run) leaksItem(c *client, it lading.Item) error {
+func leaksItem(c *client, it lading.Item, rs rules) error {
 	named := it.Repository
 	if kind, rest, _ := strings.Cut(it.Key, ":"); kind == "range" {
 		from, to, ok := cutRange(rest)
@@ -45,7 +45,7 @@ func (r *run) leaksItem(c *client, it lading.Item) error {
 		}
 		return nil
 	}
-	if !r.rules.allow(named) {
+	if !rs.allow(named) {
 		return fmt.Errorf("%s cannot be read now", named)
 	}
 	return nil
@@ -53,7 +53,7 @@ func (r *run) leaksItem(c *client, it lading.Item) error {
 
 // leaksText checks that no repository that cannot be read is named in an
 // error or a header. What the question names is no secret.
-func (r *run) leaksText(q lading.Query, text string) error {
+func (r *run) leaksText(q lading.Query, text string, rs rules) error {
 	text, err := url.QueryUnescape(strings.ReplaceAll(text, "+", " "))
 	if err != nil {
 		return fmt.Errorf("header or error: %w", err)
@@ -62,7 +62,7 @@ func (r *run) leaksText(q lading.Query, text string) error {
 	for _, name := range r.named.FindAllString(text, -1) {
 		name, _, _ = strings.Cut(name, "/_lading")
 		isAsked := slices.ContainsFunc(asked, func(a string) bool { return strings.TrimSuffix(a, "*") == name })
-		if !isAsked && !r.rules.allow(name) {
+		if !isAsked && !rs.allow(name) {
 			return fmt.Errorf("%w: %s is named in: %s", errLeak, name, text)
 		}
 	}
