@@ -181,6 +181,32 @@ func TestHashingEnds(t *testing.T) {
 	}
 }
 
+// cancelOnOpen ends the request that opens an upload.
+type cancelOnOpen struct {
+	osFS
+	cancel context.CancelFunc
+}
+
+func (c *cancelOnOpen) open(path string) (file, error) {
+	c.cancel()
+	return c.osFS.open(path)
+}
+
+// TestResumeGivenUp asserts that a Resume that was given up while it hashed
+// leaves the upload free for the next.
+func TestResumeGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := openDir(t, t.TempDir(), Options{fs: &cancelOnOpen{cancel: cancel}})
+	u := mustCreate(t, s, []byte("bytes"))
+	mustClose(t, u)
+	if _, err := s.Resume(ctx, "me", u.ID()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Resume: %v", err)
+	}
+	if got := mustResume(t, s, u.ID()).Size(); got != 5 {
+		t.Errorf("size %d", got)
+	}
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
