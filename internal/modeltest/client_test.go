@@ -269,7 +269,7 @@ func (r *run) comeToRest(c *client) error {
 			rest--
 		}
 		f := form{since: rest%2 == 0, delta: true}
-		if err := r.question(c, 5, f, c.next); err != nil {
+		if err := r.question(c, max(c.query.N, 5), f, c.next); err != nil {
 			return err
 		}
 		if c.next == "" && c.cursor == "" && c.query.Scope.Repository == "" {
