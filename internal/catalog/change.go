@@ -207,8 +207,7 @@ func (ch *change) finish() {
 // there is none.
 func loadRepository(tx *sqldb.Tx, name string) (*repositoryRow, error) {
 	r := &repositoryRow{name: name, stored: true}
-	err := tx.QueryRow(tx.Context(), `SELECT id,incarnation,rev,born,mod,previous,tags,manifests,size FROM repository WHERE name=?`, name).
-		Scan(&r.id, &r.incarnation, &r.rev, &r.born, &r.mod, &r.previous, &r.tags, &r.manifests, &r.size)
+	err := tx.QueryRow(tx.Context(), selectRepository, name).Scan(r.fields()...)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return nil, nil
 	}
@@ -216,6 +215,12 @@ func loadRepository(tx *sqldb.Tx, name string) (*repositoryRow, error) {
 		return nil, fmt.Errorf("catalog: repository %s: %w", name, err)
 	}
 	return r, nil
+}
+
+const selectRepository = `SELECT id,incarnation,rev,born,mod,previous,tags,manifests,size FROM repository WHERE name=?`
+
+func (r *repositoryRow) fields() []any {
+	return []any{&r.id, &r.incarnation, &r.rev, &r.born, &r.mod, &r.previous, &r.tags, &r.manifests, &r.size}
 }
 
 func tombstoneName(d digest.Digest) string { return string(d) }

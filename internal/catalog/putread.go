@@ -1,0 +1,138 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/lading-dev/lading/internal/sqldb"
+)
+
+// ownID stands for the id of the repository with a name, so that all that a
+// change reads goes to the database at once.
+const ownID = `(SELECT id FROM repository WHERE name=?)`
+
+// read loads all that decides what there is to do, in one round trip.
+func (p *put) read(tx *sqldb.Tx) error {
+	p.repo, p.target, p.current, p.graves, p.blobs = nil, nil, map[string]*tagRow{}, nil, nil
+	blobs, children := map[string]bool{}, map[string]bool{}
+	qs := []sqldb.Q{
+		{SQL: selectRepository, Args: []any{p.name}, Scan: p.scanRepository},
+		{SQL: `SELECT id,type,size,digest,tagged,born,mod FROM manifest WHERE repo=` + ownID + ` AND digest=?`, Args: []any{p.name, p.digest}, Scan: p.scanTarget},
+	}
+	names := append([]string{tombstoneName(p.m.Digest)}, p.tags...)
+	for names := range slices.Chunk(names, inStep) {
+		qs = append(qs, sqldb.Q{SQL: `SELECT id,mod,kind,name FROM tombstone WHERE repo=` + ownID + ` AND kind IN (5,6) AND name IN ` + sqldb.In(inSize(len(names))),
+			Args: inArgs([]any{p.name}, names), Scan: p.scanGraves})
+	}
+	for tags := range slices.Chunk(p.tags, inStep) {
+		qs = append(qs, sqldb.Q{SQL: selectTags + ` WHERE t.repo=` + ownID + ` AND t.name IN ` + sqldb.In(inSize(len(tags))),
+			Args: inArgs([]any{p.name}, tags), Scan: func(rows sqldb.Rows) error { return scanTags(rows, p.current) }})
+	}
+	for chunk := range slices.Chunk(unique(p.m.Blobs), inStep) {
+		qs = append(qs, sqldb.Q{SQL: `SELECT b.digest,b.id FROM blob b JOIN repository_blob r ON r.blob=b.id AND r.repo=` + ownID + ` WHERE b.shard=? AND b.digest IN ` + sqldb.In(inSize(len(chunk))),
+			Args: inArgs([]any{p.name, tx.Shard()}, chunk), Scan: func(rows sqldb.Rows) error { return p.scanBlobs(rows, blobs) }})
+	}
+	for chunk := range slices.Chunk(unique(p.m.Children), inStep) {
+		qs = append(qs, sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=` + ownID + ` AND digest IN ` + sqldb.In(inSize(len(chunk))),
+			Args: inArgs([]any{p.name}, chunk), Scan: func(rows sqldb.Rows) error { return scanDigests(rows, children) }})
+	}
+	if err := tx.Batch(qs...); err != nil {
+		return fmt.Errorf("catalog: put %s: %w", p.name, err)
+	}
+	p.share()
+	if p.target != nil {
+		return nil // what it refers to was checked, and is held, since it was put
+	}
+	return missingContent(append(absent(p.m.Blobs, blobs), absent(p.m.Children, children)...))
+}
+
+// share makes tags that point to one manifest share its row: each change of
+// the row counts.
+func (p *put) share() {
+	rows := map[int64]*manifestRow{}
+	if p.target != nil {
+		rows[p.target.id] = p.target
+	}
+	for _, t := range p.current {
+		if r := rows[t.to.id]; r != nil {
+			t.to = r
+		} else {
+			rows[t.to.id] = t.to
+		}
+	}
+}
+
+func (p *put) scanRepository(rows sqldb.Rows) error {
+	for rows.Next() {
+		p.repo = &repositoryRow{name: p.name, stored: true}
+		if err := rows.Scan(p.repo.fields()...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (p *put) scanTarget(rows sqldb.Rows) error {
+	for rows.Next() {
+		m := &manifestRow{}
+		if err := rows.Scan(&m.id, &m.typ, &m.size, &m.digest, &m.tagged, &m.born, &m.mod); err != nil {
+			return err
+		}
+		m.wasTagged = m.tagged
+		p.target = m
+	}
+	return rows.Err()
+}
+
+func (p *put) scanGraves(rows sqldb.Rows) error {
+	for rows.Next() {
+		var g grave
+		var kind int64
+		if err := rows.Scan(&g.id, &g.mod, &kind, &g.name); err != nil {
+			return err
+		}
+		g.kind = FeedKind(kind)
+		p.graves = append(p.graves, g)
+	}
+	return rows.Err()
+}
+
+func (p *put) scanBlobs(rows sqldb.Rows, found map[string]bool) error {
+	for rows.Next() {
+		var d []byte
+		var id int64
+		if err := rows.Scan(&d, &id); err != nil {
+			return err
+		}
+		found[string(d)] = true
+		p.blobs = append(p.blobs, id)
+	}
+	return rows.Err()
+}
+
+func scanDigests(rows sqldb.Rows, found map[string]bool) error {
+	for rows.Next() {
+		var d []byte
+		if err := rows.Scan(&d); err != nil {
+			return err
+		}
+		found[string(d)] = true
+	}
+	return rows.Err()
+}
+
+const selectTags = `SELECT t.id,t.name,t.opened,t.actor,t.born,t.mod,m.id,m.type,m.size,m.digest,m.tagged,m.born,m.mod
+	FROM tag t JOIN manifest m ON m.id=t.manifest`
+
+func scanTags(rows sqldb.Rows, into map[string]*tagRow) error {
+	for rows.Next() {
+		t := &tagRow{to: &manifestRow{}}
+		if err := rows.Scan(&t.id, &t.name, &t.opened, &t.actor, &t.born, &t.mod,
+			&t.to.id, &t.to.typ, &t.to.size, &t.to.digest, &t.to.tagged, &t.to.born, &t.to.mod); err != nil {
+			return err
+		}
+		t.to.wasTagged = t.to.tagged
+		into[t.name] = t
+	}
+	return rows.Err()
+}
