@@ -189,12 +189,16 @@ func setType(q *lading.Query, s string) string {
 	if !strings.Contains(s, "/") {
 		return "unknown type " + clip(s)
 	}
-	if !validMediaType(s) {
+	if s = plus(s); !validMediaType(s) {
 		return "not a media type"
 	}
 	q.Scope.Types = append(q.Scope.Types, s)
 	return ""
 }
+
+// plus gives back what a query's decoding takes from a media type that was
+// written as it is: "+json" reads as " json", and no media type has a space.
+func plus(mediaType string) string { return strings.ReplaceAll(mediaType, " ", "+") }
 
 func setPlatform(q *lading.Query, s string) string {
 	parts := strings.Split(s, "/")

@@ -336,6 +336,7 @@ func (q *Request) parseReferrers(v url.Values) error {
 		return err
 	}
 	_, q.Filtered = v["artifactType"]
+	artifactType = plus(artifactType)
 	q.ArtifactType = artifactType
 	if !allBytes(artifactType, func(c byte) bool { return c > ' ' && c < 0x7f }) || len(artifactType) > maxMedia {
 		return lading.InvalidParameter("artifactType", "not a media type")
