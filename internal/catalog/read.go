@@ -131,8 +131,8 @@ func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.Referrer
 				return err
 			}
 		}
-		sql := `SELECT m.id,m.digest,m.media_type,m.type,m.size,m.annotations,m.platform FROM repository r JOIN manifest m ON m.subject=? AND m.repo=r.id AND m.digest>? WHERE r.name=?`
-		args := []any{EncodeDigest(rq.Subject), afterDigest(rq.After), repo}
+		sql := `SELECT m.id,m.digest,m.media_type,m.type,m.size,m.annotations,m.platform FROM manifest m WHERE m.subject=? AND m.repo=(SELECT id FROM repository WHERE name=?) AND m.digest>?`
+		args := []any{EncodeDigest(rq.Subject), repo, afterDigest(rq.After)}
 		if typ != 0 {
 			sql += ` AND m.type=?`
 			args = append(args, typ)

@@ -17,6 +17,22 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) Row
 }
 
+// traced tells a test what is read.
+type traced struct {
+	q    Querier
+	tell func(sql string, args []any)
+}
+
+func (t traced) Query(ctx context.Context, sql string, args ...any) (Rows, error) {
+	t.tell(sql, args)
+	return t.q.Query(ctx, sql, args...)
+}
+
+func (t traced) QueryRow(ctx context.Context, sql string, args ...any) Row {
+	t.tell(sql, args)
+	return t.q.QueryRow(ctx, sql, args...)
+}
+
 // Rows is a result that is read row by row. It closes itself when Next returns
 // false.
 type Rows interface {

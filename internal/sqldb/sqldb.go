@@ -87,6 +87,9 @@ type Options struct {
 	// and the caller gets ErrOutcomeUnknown. ExecDirect calls "exec" and
 	// "committed". It may be called by several goroutines.
 	Fault func(point string) error
+	// Trace is for tests: it is called with each statement that Read or View
+	// runs, by several goroutines.
+	Trace func(sql string, args []any)
 }
 
 // Dialect tells the two engines apart.
@@ -235,13 +238,21 @@ func (db *DB) View(ctx context.Context, fn func(q Querier) error) error {
 	if db.closed.Load() {
 		return ErrClosed
 	}
+	if db.opt.Trace != nil {
+		return db.eng.view(ctx, func(q Querier) error { return fn(traced{q, db.opt.Trace}) })
+	}
 	return db.eng.view(ctx, fn)
 }
 
 // Read returns a Querier for single statements, each of which sees the state
 // at its own time: the cheapest way to read. Rows hold a connection until they
 // are closed or read to the end.
-func (db *DB) Read() Querier { return db.eng.reader() }
+func (db *DB) Read() Querier {
+	if db.opt.Trace != nil {
+		return traced{db.eng.reader(), db.opt.Trace}
+	}
+	return db.eng.reader()
+}
 
 // ExecDirect runs one autocommitted statement outside the groups and returns
 // the number of rows it affected. On SQLite the writer runs it between groups.
