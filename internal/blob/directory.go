@@ -95,6 +95,11 @@ func (s *Directory) mkdir(path string) error {
 	return s.syncDir(filepath.Dir(path))
 }
 
+// syncDir is one call a commit. Sharing the call between concurrent commits to
+// a shard was tried on ext4 with 8 and 32 goroutines and gained no throughput:
+// with different blobs the calls do not meet (256 shards); with one blob for
+// all it saved four calls of five, which the file system's journal merges
+// anyway.
 func (s *Directory) syncDir(path string) error {
 	if s.relaxed {
 		return nil
