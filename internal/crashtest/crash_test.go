@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lading-dev/lading/internal/blob"
+	"github.com/lading-dev/lading/internal/catalog"
 	"github.com/lading-dev/lading/internal/catalog/catalogcheck"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
@@ -156,6 +158,40 @@ func (c *crash) check() {
 	defer db.Close()
 	if bad := catalogcheck.Check(c.t.Context(), db); len(bad) > 0 {
 		c.t.Fatalf("the catalog after round %d:\n%s", c.total.rounds, strings.Join(bad, "\n"))
+	}
+	c.bytesThere(db)
+}
+
+// bytesThere checks that no row names bytes that are not in the store: bytes
+// first, name last.
+func (c *crash) bytesThere(db *sqldb.DB) {
+	c.t.Helper()
+	store, err := blob.OpenDirectory(c.data, blob.Options{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer store.Close()
+	rows, err := db.Read().Query(c.t.Context(), `SELECT DISTINCT b.digest,b.size FROM blob b JOIN repository_blob l ON l.blob=b.id`)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var enc []byte
+		var want int64
+		if err := rows.Scan(&enc, &want); err != nil {
+			c.t.Fatal(err)
+		}
+		d, err := catalog.DecodeDigest(enc)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if size, err := store.Stat(c.t.Context(), d); err != nil || size != want {
+			c.t.Errorf("after round %d: blob %s is linked with %d bytes; its store has %d, %v", c.total.rounds, d, want, size, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
