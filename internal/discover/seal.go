@@ -5,7 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/lading-dev/lading"
@@ -99,14 +103,14 @@ type token struct {
 	May     setID           `json:"m"`
 	// At is the position at which the listing began, or up to which the
 	// delta goes.
-	At []int64 `json:"a,omitempty"`
+	At vector `json:"a,omitempty"`
 	// From is the cursor that the delta began from.
 	From *fromCursor `json:"c,omitempty"`
 	Pos  place       `json:"p"`
 }
 
 type fromCursor struct {
-	At        []int64
+	At        vector
 	Full, May setID
 }
 
@@ -121,7 +125,59 @@ type place struct {
 	Inside bool  `json:"i,omitempty"`
 	Shard  int   `json:"s,omitempty"`
 	Pos    int64 `json:"p,omitempty"`
-	Item   int64 `json:"t,omitempty"` // a manifest's id, in a listing by subject
+	Item   rowID `json:"t,omitempty"` // a manifest's id, in a listing by subject
+}
+
+// A token's length must not tell how many rows there are, nor whether a shard
+// has any: what depends on that is written with a fixed length.
+
+// vector is a position for each shard, written as eight bytes each, in base64.
+type vector []int64
+
+// MarshalText implements encoding.TextMarshaler.
+func (p vector) MarshalText() ([]byte, error) {
+	b := make([]byte, 0, 8*len(p))
+	for _, n := range p {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	return base64.RawURLEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *vector) UnmarshalText(text []byte) error {
+	b, err := base64.RawURLEncoding.AppendDecode(nil, text)
+	if err != nil || len(b)%8 != 0 {
+		return errors.New("discover: positions in a token")
+	}
+	for *p = nil; len(b) > 0; b = b[8:] {
+		*p = append(*p, int64(binary.BigEndian.Uint64(b)))
+	}
+	return nil
+}
+
+// rowID is an id of a row, written in hex.
+type rowID int64
+
+// MarshalText implements encoding.TextMarshaler.
+func (id rowID) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(id)), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *rowID) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 16, 64)
+	*id = rowID(n)
+	return err
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (id setID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *setID) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(id)) {
+		return errors.New("discover: the id of a set in a token")
+	}
+	_, err := hex.Decode(id[:], text)
+	return err
 }
 
 func (e *Engine) sealToken(t *token) (string, error) {

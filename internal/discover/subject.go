@@ -33,7 +33,7 @@ func (p *page) bySubject(visible lading.Grants, from place, bornBy []int64) (*pl
 	compare := p.compareMatches()
 	slices.SortFunc(found, compare)
 	if from.Inside { // after the last one of the page before, which may be gone
-		last := catalog.Match{ID: from.Item, Born: from.Pos, Mod: from.Pos, Repository: from.Name, Digest: digest.Digest(from.Key)}
+		last := catalog.Match{ID: int64(from.Item), Born: from.Pos, Mod: from.Pos, Repository: from.Name, Digest: digest.Digest(from.Key)}
 		at := sort.Search(len(found), func(i int) bool { return compare(found[i], last) > 0 })
 		found = found[at:]
 	}
@@ -54,7 +54,7 @@ func (p *page) bySubject(visible lading.Grants, from place, bornBy []int64) (*pl
 				}
 				p.addRow(it)
 			}
-			from = place{Inside: true, Item: m.ID, Pos: p.positionOf(m), Name: m.Repository, Key: string(m.Digest)}
+			from = place{Inside: true, Item: rowID(m.ID), Pos: p.positionOf(m), Name: m.Repository, Key: string(m.Digest)}
 		}
 	}
 	return nil, nil

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,6 +22,18 @@ import (
 
 // EpochID names a link of the chain.
 type EpochID [8]byte
+
+// MarshalText writes the id in hex: every id with the same length.
+func (id EpochID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[:]), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (id *EpochID) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(id)) {
+		return errors.New("journal: the id of an epoch has another length")
+	}
+	_, err := hex.Decode(id[:], text)
+	return err
+}
 
 type link struct {
 	n      int64
