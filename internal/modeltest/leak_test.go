@@ -54,7 +54,7 @@ func leaksItem(c *client, it lading.Item, rs rules) error {
 // leaksText checks that no repository that cannot be read is named in an
 // error or a header. What the question names is no secret.
 func (r *run) leaksText(q lading.Query, text string, rs rules) error {
-	text, err := url.QueryUnescape(strings.ReplaceAll(text, "+", " "))
+	text, err := url.QueryUnescape(sealed.ReplaceAllString(strings.ReplaceAll(text, "+", " "), "…"))
 	if err != nil {
 		return fmt.Errorf("header or error: %w", err)
 	}
