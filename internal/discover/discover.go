@@ -43,6 +43,10 @@ type Options struct {
 	Scan int
 	// PageBytes ends a page early; 0 means 1 MiB.
 	PageBytes int
+	// Enumerate is how many repositories stand for a range of names that is
+	// no namespace, and Sources how many sources are merged, before the
+	// registry's own list is read and filtered; 0 means 256 and 512.
+	Enumerate, Sources int
 	// Ahead is how long to wait for a replica to come up to a cursor; 0
 	// means 3 s.
 	Ahead time.Duration
@@ -86,6 +90,8 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	}
 	setDefault(&opt.Scan, 4000)
 	setDefault(&opt.PageBytes, 1<<20)
+	setDefault(&opt.Enumerate, 256)
+	setDefault(&opt.Sources, 512)
 	setDefault(&opt.Ahead, 3*time.Second)
 	setDefault(&opt.Poll, 500*time.Millisecond)
 	return &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt}, nil

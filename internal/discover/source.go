@@ -16,11 +16,6 @@ type sources struct {
 	filtered bool
 }
 
-const (
-	maxEnumerated = 256 // repositories that stand for a range that is no namespace
-	maxSources    = 512 // sources that are merged
-)
-
 // sources finds what to read for the visible names: the cost follows what may
 // be seen, not what there is beside it.
 func (p *page) sources(visible lading.Grants) (*sources, error) {
@@ -48,7 +43,7 @@ func (p *page) sources(visible lading.Grants) (*sources, error) {
 				return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, err
 			}
 		}
-		if len(names)+len(s.lists)+len(s.live)+len(s.past) > maxSources {
+		if len(names)+len(s.lists)+len(s.live)+len(s.past) > p.e.opt.Sources {
 			return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, nil
 		}
 	}
@@ -87,12 +82,12 @@ func namespaceOf(r lading.Range) (string, bool) {
 
 // enumerate adds the repositories of a range if they are few.
 func (p *page) enumerate(s *sources, r lading.Range) (ok bool, err error) {
-	live, err := p.e.cat.RepositoriesIn(p.ctx, p.q, r, maxEnumerated+1, false)
-	if err != nil || len(live) > maxEnumerated {
+	live, err := p.e.cat.RepositoriesIn(p.ctx, p.q, r, p.e.opt.Enumerate+1, false)
+	if err != nil || len(live) > p.e.opt.Enumerate {
 		return false, err
 	}
-	past, err := p.e.cat.PastIn(p.ctx, p.q, r, maxEnumerated+1)
-	if err != nil || len(past) > maxEnumerated {
+	past, err := p.e.cat.PastIn(p.ctx, p.q, r, p.e.opt.Enumerate+1)
+	if err != nil || len(past) > p.e.opt.Enumerate {
 		return false, err
 	}
 	s.live, s.past = append(s.live, live...), append(s.past, past...)

@@ -16,6 +16,9 @@ const perWorld = 100
 func optionsOf(seed uint64) discover.Options {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	o := discover.Options{}
+	if rng.IntN(3) == 0 {
+		o.Enumerate, o.Sources = 1+rng.IntN(3), 1+rng.IntN(4)
+	}
 	switch rng.IntN(3) {
 	case 0:
 		o.Scan = 1 + rng.IntN(12)
@@ -47,6 +50,9 @@ func schedules(t *testing.T, s setup, first uint64, count int) {
 		}()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if told := done + perWorld; told%2000 == 0 {
+			t.Logf("%d schedules: no divergence, no leak", told)
 		}
 	}
 }
