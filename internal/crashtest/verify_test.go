@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -128,13 +127,4 @@ func danglingManifest(ctx context.Context, a *api, raw []byte, manifests *localC
 		}
 	}
 	return nil
-}
-
-// repositoryOf is the repository of a ledger's key.
-func repositoryOf(key string) string {
-	i := strings.LastIndex(key, "/manifests/")
-	if i < 0 {
-		i = strings.LastIndex(key, "/blobs/")
-	}
-	return key[:i]
 }
