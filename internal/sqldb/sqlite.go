@@ -57,10 +57,7 @@ func openSQLite(ctx context.Context, opt Options, counts *counters) (_ engine, e
 
 // sqlitePath returns the absolute path in a sqlite: URL.
 func sqlitePath(url string) (string, error) {
-	path := strings.TrimPrefix(url, "sqlite:")
-	if strings.HasPrefix(path, "//") {
-		path = path[2:]
-	}
+	path := strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//")
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return "", errors.New("the database URL must name a file: sqlite:PATH")
 	}
