@@ -29,6 +29,7 @@ func discoveryCommand(ctx context.Context, args []string) error {
 	t.flags(fs)
 	sizes := fs.String("sizes", "10000,100000,1000000", "numbers of manifests, growing")
 	reqs := fs.Int("n", 500, "requests a line")
+	times := fs.Int("multiply", 1, "measure at the last size `times` this as well (SQLite; made in place)")
 	fs.Parse(args)
 	access := &switchable{}
 	access.set(lading.AllGrants())
@@ -49,10 +50,15 @@ func discoveryCommand(ctx context.Context, args []string) error {
 			}
 			from = size
 		}
-		fmt.Printf("\n%d manifests, %.0f bytes of catalog a manifest beside its payload\n", size, float64(r.size())/float64(size)-float64(len(imageManifest(helmConfig, "", "seed 12345"))))
 		if err := r.discovery(access, *reqs); err != nil {
 			return err
 		}
+	}
+	if *times > 1 {
+		if err := r.multiply(ctx, *times); err != nil {
+			return err
+		}
+		return r.discovery(access, *reqs)
 	}
 	return nil
 }
@@ -80,6 +86,9 @@ func (s *switchable) Write(context.Context, string) error { return nil }
 var _ guard.Access = (*switchable)(nil)
 
 func (r *running) discovery(access *switchable, n int) error {
+	size := r.seeded(context.Background())
+	payload := len(imageManifest(helmConfig, "", "seed 12345"))
+	fmt.Printf("\n%d manifests, %.0f bytes of catalog a manifest beside its payload\n", size, float64(r.size())/float64(size)-float64(payload))
 	helm, rare := url.QueryEscape(helmConfig), url.QueryEscape(rareConfig)
 	pages := []string{
 		"list/tags", "list/manifests", "list/repositories",
