@@ -8,8 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lading-dev/lading"
 )
@@ -274,7 +274,7 @@ func checkRequest(t *testing.T, q Request) {
 	if q.N < 0 || q.N > maxNames || q.Query.N < 0 || q.Query.N > lading.MaxPage || q.Query.Wait < 0 || q.Query.Wait > lading.MaxWait {
 		t.Errorf("n %d, %d or wait %v got through", q.N, q.Query.N, q.Query.Wait)
 	}
-	if text := q.Last+q.ArtifactType+q.Query.Page+q.Query.Since+strings.Join(q.Query.Scope.Prefix, ""); strings.ContainsAny(text, "\x00\n ") || !utf8.ValidString(text) {
+	if text := q.Last + q.ArtifactType + q.Query.Page + q.Query.Since + strings.Join(q.Query.Scope.Prefix, ""); strings.ContainsAny(text, "\x00\n ") || !utf8.ValidString(text) {
 		t.Errorf("%+v got through", q)
 	}
 }
