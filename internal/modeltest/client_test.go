@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -95,9 +96,13 @@ func (r *run) ask(do action, rng *rand.Rand) error {
 	case do == askAgain && c.last != nil:
 		// The answer was lost on the way, after or before it was applied.
 		r.logf("client %d asks again", c.id)
+		r.w.met["page again"]++
 		return c.last()
 	case do == abandon && c.next != "":
 		r.logf("client %d gives up", c.id)
+		if c.delta {
+			r.w.met["delta given up"]++
+		}
 		c.giveUp()
 		return nil
 	}
@@ -168,6 +173,7 @@ func describePage(p page) string {
 
 // take does with a page what a client does.
 func (r *run) take(c *client, p page, first bool, rs rules) error {
+	r.meet(c, p, first)
 	switch {
 	case p.code == lading.CodeCursorExpired:
 		if err := r.mayExpire(c, p, first); err != nil {
@@ -196,6 +202,34 @@ func (r *run) take(c *client, p page, first bool, rs rules) error {
 		return errors.New("a page is of another kind than the one before")
 	}
 	return c.page(p)
+}
+
+// meet counts what happens.
+func (r *run) meet(c *client, p page, first bool) {
+	met := r.w.met
+	switch {
+	case p.code == lading.CodeCursorExpired:
+		met["410"]++
+	case p.code == lading.CodeNameUnknown:
+		met["404"]++
+	case p.notModified:
+		met["HTTP 304"]++
+	case !first && p.delta:
+		met["page of a delta"]++
+	case !first:
+		met["page of a listing"]++
+	case p.im:
+		met["HTTP 226"]++
+	case c.cursor != "" && !p.delta:
+		met["HTTP full listing instead of a delta"]++
+	}
+	for _, it := range p.items {
+		what := string(it.Op)
+		if kind, _, _ := strings.Cut(it.Key, ":"); it.Op == lading.OpRemove {
+			what += " " + kind
+		}
+		met[what]++
+	}
 }
 
 // begin starts a new copy, or a delta to the one there is.

@@ -1,9 +1,12 @@
 package modeltest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/lading-dev/lading/internal/discover"
@@ -28,33 +31,52 @@ func optionsOf(seed uint64) discover.Options {
 	return o
 }
 
-// schedules runs the schedules from first on and stops at the first that
+// schedules runs the schedules from first on, and fails at the first that
 // fails.
 func schedules(t *testing.T, s setup, first uint64, count int) {
 	t.Helper()
-	faulty := s.options != discover.Options{}
-	for done := 0; done < count; done += perWorld {
-		err := func() error {
-			from := first + uint64(done)
-			if !faulty {
-				s.options = optionsOf(from)
-			}
+	met := map[string]int{}
+	for done := 0; done < count && !t.Failed(); done += perWorld {
+		from := first + uint64(done)
+		t.Run(fmt.Sprint(from), func(t *testing.T) {
+			s.options = optionsOf(from)
 			w := newWorld(t, s)
-			for i := range min(perWorld, count-done) {
-				seed := from + uint64(i)
+			for seed := from; seed < from+uint64(min(perWorld, count-done)); seed++ {
 				if err := runSteps(w, seed, plan(seed, true)); err != nil {
-					return err
+					t.Fatal(err)
 				}
 			}
-			return nil
-		}()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if told := done + perWorld; told%2000 == 0 {
-			t.Logf("%d schedules: no divergence, no leak", told)
+			for what, n := range w.met {
+				met[what] += n
+			}
+		})
+	}
+	t.Logf("%d schedules: %v", count, met)
+	for _, what := range mustMeet {
+		if met[what] == 0 && !t.Failed() && count >= perWorld && (!s.direct || !strings.HasPrefix(what, "HTTP")) {
+			t.Errorf("in %d schedules there was no %s", count, what)
 		}
 	}
+}
+
+// mustMeet is what schedules are about: where one of these never happens, they
+// prove little.
+var mustMeet = []string{"410", "404", "put", "reset", "remove tag", "remove manifest", "remove repository", "remove range",
+	"page of a listing", "page of a delta", "restart", "page again", "delta given up", "refused change",
+	"HTTP 304", "HTTP 226", "HTTP full listing instead of a delta", "HTTP change in a stream", "HTTP stream resumed"}
+
+// long tells whether the long forms were asked for.
+func long() bool { return os.Getenv("LADING_LONG") != "" || os.Getenv("LADING_SOAK") != "" }
+
+// size chooses how many schedules there are.
+func size(short, normal, longer int) int {
+	switch {
+	case long():
+		return longer
+	case testing.Short():
+		return short
+	}
+	return normal
 }
 
 // worldOf is the first seed of the registry that a seed's schedule runs on.
@@ -68,17 +90,28 @@ func number(name string, otherwise int) int {
 	return n
 }
 
+// TestSchedulesDirect runs schedules in the process, on all processors.
 func TestSchedulesDirect(t *testing.T) {
-	t.Parallel()
-	schedules(t, setup{direct: true}, 1, number("LADING_SCHEDULES", 200))
+	count, parts := number("LADING_SCHEDULES", size(100, 200, 20_000)), runtime.GOMAXPROCS(0)
+	if count < 1000 {
+		parts = 1
+	}
+	for i := range parts {
+		t.Run(fmt.Sprintf("part %d", i), func(t *testing.T) {
+			t.Parallel()
+			schedules(t, setup{direct: true}, uint64(1+i*100_000_000), count/parts)
+		})
+	}
 }
 
+// TestSchedulesSQLite and TestSchedulesPostgres run schedules over HTTP, on
+// PostgreSQL with two replicas.
 func TestSchedulesSQLite(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{}, 1_000_001, 100)
+	schedules(t, setup{}, 1_000_000_001, size(100, 700, 7000))
 }
 
 func TestSchedulesPostgres(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{postgres: true, replicas: 2}, 2_000_001, 100)
+	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, size(100, 300, 3000))
 }

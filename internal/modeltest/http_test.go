@@ -189,6 +189,7 @@ func (h overHTTP) list(user string, q lading.Query, f form) page {
 		}
 	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusIMUsed:
 		p.delta = resp.StatusCode == http.StatusIMUsed
+		p.im = p.delta
 		if f.stream {
 			p.readStream(body, f.since && q.Since != "" && q.Since != "none")
 		} else {

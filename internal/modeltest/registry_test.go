@@ -41,6 +41,7 @@ type page struct {
 	reason      string // of CURSOR_EXPIRED
 	notModified bool
 	delta       bool
+	im          bool // 226
 	items       []lading.Item
 	next        string
 	cursor      string

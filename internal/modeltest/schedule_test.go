@@ -45,7 +45,7 @@ var actionNames = [actions]string{"push", "move tag", "delete tag", "delete mani
 
 // weights are how often each action is drawn, per mille; the rest asks.
 var weights = map[action]int{push: 130, moveTag: 50, deleteTag: 50, deleteManifest: 40, deleteRepository: 25, recreate: 30,
-	uploadOnly: 5, denied: 10, changeRules: 90, askAgain: 15, abandon: 10, stream: 25, purge: 10, age: 6, clockBack: 4}
+	uploadOnly: 5, denied: 10, changeRules: 90, askAgain: 30, abandon: 15, stream: 25, purge: 10, age: 6, clockBack: 4}
 
 // step is a decision of a schedule. What it is about is drawn from a source of
 // its own, so that a schedule from which steps are taken away still does with
@@ -229,6 +229,7 @@ func (r *run) step(s step) error {
 		return r.purge()
 	case restart:
 		r.logf("restart")
+		r.w.met["restart"]++
 		return r.w.restart(rng.IntN(r.w.replicas))
 	case clockBack:
 		r.logf("clock back")
@@ -293,6 +294,7 @@ func (r *run) denied(rng *rand.Rand, repo string) error {
 		func() answer { return r.reg.deleteManifest(caller, repo, doc.digest) },
 		func() answer { return r.reg.deleteRepository(caller, repo) },
 	}[rng.IntN(4)]()
+	r.w.met["refused change"]++
 	return r.expect(a, lading.CodeDenied, "denied change of %s", repo)
 }
 

@@ -28,6 +28,7 @@ func (b *between) page(user string) {
 	if len(b.rules) > 0 && b.err == nil && b.rng.IntN(2) == 0 {
 		b.r.w.clock.advance(1)
 		do := []action{push, moveTag, deleteTag, deleteManifest, deleteRepository, recreate, changeRules, changeRules}[b.rng.IntN(8)]
+		b.r.w.met["HTTP change in a stream"]++
 		b.err = b.r.step(step{do, b.rng.Uint64()})
 	}
 	b.rules = append(b.rules, b.r.rules)
@@ -66,6 +67,9 @@ func (r *run) takeStream(c *client, q lading.Query, p page, rs []rules, first bo
 	r.logf("client %d has %d pages, uses %d: %s", c.id, len(p.parts), uses, describePage(p))
 	delta := p.delta || !first && c.delta
 	failed := p.code != ""
+	if !first {
+		r.w.met["HTTP stream resumed"]++
+	}
 	if pages := len(p.parts); len(rs) != pages && !(failed && len(rs) >= pages) {
 		return fmt.Errorf("a stream of %d pages asked %d times what may be read", pages, len(rs))
 	}

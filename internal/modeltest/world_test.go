@@ -120,6 +120,7 @@ type world struct {
 	regs     []lading.Registry
 	turn     int
 	client   *http.Client
+	met      map[string]int // how often things happened
 }
 
 // sharedBlobs outlive the servers that use them.
@@ -130,7 +131,7 @@ func (sharedBlobs) Close() error { return nil }
 func newWorld(tb testing.TB, s setup) *world {
 	tb.Helper()
 	w := &world{setup: s, clock: &clock{now: time.Now().Truncate(time.Second)}, blobs: sharedBlobs{blob.NewMemory()},
-		access: &access{rules: map[string]rules{}, write: map[string]rules{}}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+		met: map[string]int{}, access: &access{rules: map[string]rules{}, write: map[string]rules{}}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
 	w.replicas = max(1, w.replicas)
 	w.cfg = config.Default()
 	w.cfg.Durability = config.Relaxed
