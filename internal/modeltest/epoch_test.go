@@ -2,15 +2,19 @@ package modeltest
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/discover"
 )
 
-// copyFile copies a database that nobody has open.
+// copyFile copies a file that nobody writes to.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	in, err := os.Open(from)
@@ -49,11 +53,16 @@ func (w *world) begin(t *testing.T) {
 // whoever has seen what is lost must be told, also after new writes have gone
 // beyond the positions that they hold.
 func TestFileCopiedBack(t *testing.T) {
-	for name, restarts := range map[string]int{"at once": 0, "after restarts": 2} {
+	for name, c := range map[string]struct {
+		open     bool // copied while the registry is open, and at rest
+		restarts int  // before it is put back
+	}{
+		"closed": {}, "closed, restarted": {restarts: 2},
+		"open": {open: true}, "open, restarted": {open: true, restarts: 2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, setup{direct: true})
-			file := filepath.Join(w.cfg.Data, "catalog.db")
+			w := newWorld(t, setup{direct: true, options: discover.Options{Ahead: 50 * time.Millisecond}})
 			r := newRun(w, 7)
 			r.rules = rules{{kind: "all"}}
 			w.access.set(caller, r.rules)
@@ -61,30 +70,29 @@ func TestFileCopiedBack(t *testing.T) {
 
 			r.pushTags(t, "kept", 20)
 			r.catchUp(t, early)
-			w.stop(t)
-			copyFile(t, file, file+".copy")
-			w.begin(t)
+			if !c.open {
+				w.stop(t)
+			}
+			w.copyDatabase(t, "", ".copy")
+			if !c.open {
+				w.begin(t)
+			}
 			r.catchUp(t, early) // a clean restart: its cursor of before counts
 
-			oldEnough := *early
 			r.pushTags(t, "lost", 20)
 			r.catchUp(t, late)
-			for range restarts {
+			for range c.restarts {
 				w.stop(t)
 				w.begin(t)
 				r.pushTags(t, "lost-too", 5)
 				r.catchUp(t, late)
 			}
 			w.stop(t)
-			copyFile(t, file+".copy", file)
+			w.copyDatabase(t, ".copy", "")
 			w.begin(t)
 
 			r.mustExpire(t, late, "at once")
-			if restarts == 0 {
-				// Nothing was lost after this cursor, but it was handed out by
-				// the process whose history is lost.
-				r.mustExpireOrServe(t, &oldEnough)
-			}
+			r.mustExpireOrServe(t, early)
 			r.pushTags(t, "new", 100)
 			r.mustExpire(t, late, "after new writes beyond it")
 			w.stop(t)
@@ -92,6 +100,21 @@ func TestFileCopiedBack(t *testing.T) {
 			r.mustExpire(t, late, "after another restart")
 			r.catchUp(t, fresh)
 		})
+	}
+}
+
+// copyDatabase copies the files of the database from those with one suffix to
+// those with another.
+func (w *world) copyDatabase(t *testing.T, from, to string) {
+	t.Helper()
+	for _, name := range []string{"catalog.db", "catalog.db-wal"} {
+		file := filepath.Join(w.cfg.Data, name)
+		if err := os.Remove(file + to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(file + from); err == nil {
+			copyFile(t, file+from, file+to)
+		}
 	}
 }
 
