@@ -19,13 +19,12 @@ import (
 // fullSize is the size of the disk that is filled, in bytes.
 const fullSize = 24 << 20
 
-// smallDisk mounts a small file system, or skips the test where that is not
-// permitted.
+// smallDisk mounts a small file system, which only root may.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", fullSize)); err != nil {
-		t.Skipf("a file system of its own cannot be mounted here: %v", err)
+		t.Fatalf("mount a small file system to fill (run the tests as root): %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

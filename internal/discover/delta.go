@@ -222,6 +222,12 @@ func (d *delta) changes(m *merge, visible lading.Grants, filtered bool, last *pl
 		if err != nil {
 			return nil, err
 		}
+		match := func(it *catalog.Item) bool {
+			return d.f.item(d.r.q.Kind, it) && d.f.repository(it.Repo.Name) && visible.Contains(it.Repo.Name)
+		}
+		if err := d.complete(rows.inOrder(entries), match); err != nil {
+			return nil, err
+		}
 		for _, e := range entries {
 			repo, ch := d.change(e, rows)
 			if repo == "" || filtered && !visible.Contains(repo) {
@@ -231,8 +237,11 @@ func (d *delta) changes(m *merge, visible lading.Grants, filtered bool, last *pl
 				if !d.room() {
 					return last, nil
 				}
-				d.out = append(d.out, *ch)
-				d.bytes -= itemBytes
+				if ch.row != nil {
+					d.addRow(ch.row)
+				} else {
+					d.add(ch.item)
+				}
 			}
 			last.Pos = e.Pos
 			if d.budget--; d.spent() {

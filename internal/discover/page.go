@@ -43,24 +43,32 @@ func (p *page) add(it lading.Item) {
 }
 
 func (p *page) addRow(it *catalog.Item) {
-	p.bytes -= itemBytes + it.AnnotationBytes() + int(min(it.Tagged, lading.MaxItemTags))*16
+	p.bytes -= itemBytes + 3*len(it.Repo.Name) + 2*len(it.Tag) + it.AnnotationBytes()
+	for _, t := range it.Tags {
+		p.bytes -= len(t) + 3
+	}
 	p.out = append(p.out, entry{row: it})
+}
+
+// complete reads, before they are added, the tags of those of the rows that
+// may still fit: how large they are decides how many do.
+func (p *page) complete(rows []*catalog.Item, match func(*catalog.Item) bool) error {
+	if p.r.q.Kind != lading.KindManifests {
+		return nil
+	}
+	room := p.n + 1 - len(p.out)
+	var fit []*catalog.Item
+	for _, it := range rows {
+		if it != nil && len(fit) < room && match(it) {
+			fit = append(fit, it)
+		}
+	}
+	return p.e.cat.AddTags(p.ctx, p.q, fit)
 }
 
 // items closes the page.
 func (p *page) items() ([]lading.Item, error) {
 	out := make([]lading.Item, 0, len(p.out))
-	if p.r.q.Kind == lading.KindManifests {
-		var rows []*catalog.Item
-		for _, en := range p.out {
-			if en.row != nil {
-				rows = append(rows, en.row)
-			}
-		}
-		if err := p.e.cat.AddTags(p.ctx, p.q, rows); err != nil {
-			return nil, err
-		}
-	}
 	for _, en := range p.out {
 		it := en.item
 		if en.row != nil {

@@ -144,6 +144,31 @@ func TestPageBytes(t *testing.T) {
 	})
 }
 
+// TestPageBytesOfTags: the names of a manifest's tags count.
+func TestPageBytesOfTags(t *testing.T) {
+	eachEngine(t, func(t *testing.T, f *fixture) {
+		for m := range 100 {
+			var tags []string
+			for i := range 100 {
+				tags = append(tags, fmt.Sprintf("t%03d-%03d-%s", m, i, strings.Repeat("x", 119)))
+			}
+			f.Put("a", spec{Name: fmt.Sprint(m)}, tags...)
+		}
+		total := 0
+		for _, p := range f.pages(lading.Query{Kind: lading.KindManifests}, 1000) {
+			raw, err := json.Marshal(p.Items)
+			f.Must(err)
+			if len(raw) > 1<<20+1<<16 {
+				t.Errorf("a page has %d bytes", len(raw))
+			}
+			total += len(p.Items)
+		}
+		if total != 100 {
+			t.Errorf("%d items", total)
+		}
+	})
+}
+
 // TestNamespaces: each next segment once, whatever sorts in between.
 func TestNamespaces(t *testing.T) {
 	names := []string{"a", "a-b/x", "a-c", "a.b/y/z", "a/y", "a/y/z", "a0/b", "b/c/d", "b/c/e", "c"}

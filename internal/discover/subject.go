@@ -46,9 +46,18 @@ func (p *page) bySubject(visible lading.Grants, from place, bornBy []int64) (*pl
 		if err != nil {
 			return nil, err
 		}
+		match := func(it *catalog.Item) bool {
+			return p.f.item(lading.KindManifests, it) && p.f.repository(it.Repo.Name)
+		}
+		var items []*catalog.Item
 		for _, m := range chunk {
-			it := rows[m.ID]
-			if it != nil && p.f.item(lading.KindManifests, it) && p.f.repository(m.Repository) {
+			items = append(items, rows[m.ID])
+		}
+		if err := p.complete(items, match); err != nil {
+			return nil, err
+		}
+		for _, m := range chunk {
+			if it := rows[m.ID]; it != nil && match(it) {
 				if !p.room() {
 					return &from, nil
 				}

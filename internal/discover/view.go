@@ -114,21 +114,26 @@ func (p *page) addEntries(entries []catalog.Entry, visible lading.Grants, filter
 	if err != nil {
 		return nil, err
 	}
+	match := func(it *catalog.Item) bool {
+		return p.f.item(p.r.q.Kind, it) && p.f.repository(it.Repo.Name) && visible.Contains(it.Repo.Name)
+	}
+	if err := p.complete(rows.inOrder(entries), match); err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
-		name, match := "", false
+		name, matches := "", false
 		it, repo := rows.items[e.Item], rows.repos[e.Item]
 		switch {
 		case it != nil:
-			name = it.Repo.Name
-			match = p.f.item(p.r.q.Kind, it) && p.f.repository(name)
+			name, matches = it.Repo.Name, match(it)
 		case repo.ID != 0:
 			name = repo.Name
-			match = p.f.repository(name) && p.f.created.holds(repo.Born) && p.f.mods.holds(repo.Born)
+			matches = p.f.repository(name) && p.f.created.holds(repo.Born) && p.f.mods.holds(repo.Born)
 		}
 		if filtered && !visible.Contains(name) {
 			continue // hidden rows cost the caller nothing and move nothing
 		}
-		if match {
+		if matches {
 			if !p.room() {
 				return last, nil
 			}
@@ -151,6 +156,15 @@ type rowSet struct {
 	items map[int64]*catalog.Item
 	repos map[int64]catalog.RepositoryItem
 	gone  map[int64]catalog.Gone
+}
+
+// inOrder are the entries' items, nil where there is none.
+func (rs rowSet) inOrder(entries []catalog.Entry) []*catalog.Item {
+	out := make([]*catalog.Item, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, rs.items[e.Item])
+	}
+	return out
 }
 
 // read loads the rows of those entries whose type is wanted.

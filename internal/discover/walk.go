@@ -235,8 +235,8 @@ func (w *walk) short(repos []catalog.RepositoryItem) (stop bool, err error) {
 		if stop, err := w.begin(r); stop || err != nil {
 			return stop, err
 		}
-		if w.rows(own) {
-			return true, nil
+		if stop, err := w.rows(own); stop || err != nil {
+			return stop, err
 		}
 		w.last = place{Phase: w.last.Phase, Name: r.Name}
 		w.p.budget -= int(w.count(r)) - n // those that the database left out
@@ -269,8 +269,8 @@ func (w *walk) long(r catalog.RepositoryItem, after string) (stop bool, err erro
 		if err != nil {
 			return false, err
 		}
-		if w.rows(items) {
-			return true, nil
+		if stop, err := w.rows(items); stop || err != nil {
+			return stop, err
 		}
 		if len(items) < n {
 			return false, nil
@@ -294,8 +294,8 @@ func (w *walk) narrowed(r catalog.RepositoryItem, after string) (stop bool, err 
 		if err != nil {
 			return false, err
 		}
-		if w.rows(items) {
-			return true, nil
+		if stop, err := w.rows(items); stop || err != nil {
+			return stop, err
 		}
 		if more = end != ""; more {
 			w.last = place{Phase: w.last.Phase, Name: r.Name, Key: end, Inside: true}
@@ -310,21 +310,25 @@ func (w *walk) narrowed(r catalog.RepositoryItem, after string) (stop bool, err 
 }
 
 // rows adds those of a repository's rows that match.
-func (w *walk) rows(items []*catalog.Item) (stop bool) {
+func (w *walk) rows(items []*catalog.Item) (stop bool, err error) {
 	p := w.p
+	match := func(it *catalog.Item) bool { return w.shows(it.ID, it.Born) && p.f.item(p.r.q.Kind, it) }
+	if err := p.complete(items, match); err != nil {
+		return false, err
+	}
 	for _, it := range items {
-		if w.shows(it.ID, it.Born) && p.f.item(p.r.q.Kind, it) {
+		if match(it) {
 			if !p.room() {
-				return true
+				return true, nil
 			}
 			p.addRow(it)
 		}
 		w.last = place{Phase: w.last.Phase, Name: it.Repo.Name, Key: keyOf(p.r.q.Kind, it), Inside: true}
 		if p.budget--; p.spent() {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 func keyOf(kind lading.Kind, it *catalog.Item) string {

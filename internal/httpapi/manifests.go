@@ -59,7 +59,7 @@ func (h *handler) putManifest(w *response, r *http.Request, q Request) error {
 	if q.Reference.Tag != "" {
 		tags = []string{q.Reference.Tag}
 	}
-	receipt, err := h.reg.PutManifest(r.Context(), q.Repository, m, lading.PutOptions{Tags: tags})
+	receipt, err := h.reg.PutManifest(whole(r), q.Repository, m, lading.PutOptions{Tags: tags})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -161,10 +162,15 @@ func receive(up lading.BlobWriter, body io.Reader) error {
 	return nil
 }
 
+// whole is the context of a request that has been received completely: it is
+// carried out whether or not the client still listens. net/http takes a client
+// that has half closed its connection, after the last byte, for one that left.
+func whole(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }
+
 // commitUpload closes the upload and answers where the blob is. The upload is
 // released when the registry could not end it.
 func (h *handler) commitUpload(w *response, r *http.Request, q Request, up lading.BlobWriter) error {
-	d, err := up.Commit(r.Context(), q.Digest)
+	d, err := up.Commit(whole(r), q.Digest)
 	if err != nil {
 		_ = up.Close() // the failure to commit is what counts
 		return fmt.Errorf("commit blob: %w", err)
