@@ -22,6 +22,9 @@ import (
 	"github.com/lading-dev/lading/internal/guard"
 )
 
+// onlyLine picks the lines of one run of the program.
+var onlyLine string
+
 // discoveryCommand measures pages, deltas and full listings at several sizes.
 func discoveryCommand(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("discovery", flag.ExitOnError)
@@ -29,6 +32,7 @@ func discoveryCommand(ctx context.Context, args []string) error {
 	t.flags(fs)
 	sizes := fs.String("sizes", "10000,100000,1000000", "numbers of manifests, growing")
 	reqs := fs.Int("n", 500, "requests a line")
+	fs.StringVar(&onlyLine, "only", "", "measure only the lines that contain `TEXT`")
 	times := fs.Int("multiply", 1, "measure at the last size `times` this as well (SQLite; made in place)")
 	fs.Parse(args)
 	access := &switchable{}
@@ -117,6 +121,9 @@ func (r *running) discovery(access *switchable, n int) error {
 		}
 	}
 	access.set(lading.AllGrants())
+	if onlyLine != "" {
+		return nil
+	}
 	if err := r.deltas(access, grants, n); err != nil {
 		return err
 	}
@@ -141,6 +148,9 @@ func (r *running) pages(path, label string, n int) error {
 	name := label + path
 	if label == "list/tags" {
 		address, name = "/v2/"+path+"/_lading/list/tags", path+": "+label
+	}
+	if !strings.Contains(name, onlyLine) {
+		return nil
 	}
 	next := ""
 	if u, err := url.QueryUnescape(name); err == nil {

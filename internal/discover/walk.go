@@ -21,9 +21,10 @@ type walk struct {
 	bornBy []int64
 	// reset puts a reset before each repository's content.
 	reset bool
+	size  int // of the last window
 }
 
-// windowSize is how many repositories are looked up at once.
+// windowSize is how many repositories are looked up at once, at most.
 const windowSize = 128
 
 // run walks from w.last on; done tells that the end was reached.
@@ -65,7 +66,8 @@ func (w *walk) window() int {
 	if w.p.r.q.Kind == lading.KindRepositories {
 		return min(w.p.n+1, windowSize*2)
 	}
-	return windowSize
+	w.size = min(max(w.size*2, 8), windowSize) // a few may fill the page
+	return w.size
 }
 
 // rest are the visible ranges that are still to be walked, in order.
@@ -138,7 +140,7 @@ func (w *walk) repositories(repos []catalog.RepositoryItem) (stop bool, err erro
 				w.last = place{Phase: w.last.Phase, Name: r.Name}
 				return true, nil
 			}
-		case count > w.chunk():
+		case rows+count > w.chunk():
 			if err := flush(); stop || err != nil {
 				return stop, err
 			}
@@ -151,11 +153,6 @@ func (w *walk) repositories(repos []catalog.RepositoryItem) (stop bool, err erro
 			w.last = place{Phase: w.last.Phase, Name: r.Name}
 		default:
 			batch, rows = append(batch, r), rows+count
-			if rows >= w.chunk() {
-				if err := flush(); stop || err != nil {
-					return stop, err
-				}
-			}
 		}
 	}
 	err = flush()
