@@ -85,17 +85,20 @@ func (j *Journal) openEpoch(ctx context.Context) error {
 	})
 }
 
-// engine identifies the database server's history: empty on SQLite.
+// engine identifies the history that the database server tells: the cluster and
+// its timeline, and the database and table that hold it, which are others after
+// a dump was restored or a database copied. It is empty on SQLite.
 func (j *Journal) engine(ctx context.Context) (string, error) {
 	if j.db.Dialect() != sqldb.Postgres {
 		return "", nil
 	}
-	var system, timeline int64
-	err := j.db.Read().QueryRow(ctx, `SELECT s.system_identifier, c.timeline_id::bigint FROM pg_control_system() s, pg_control_checkpoint() c`).Scan(&system, &timeline)
+	var system, timeline, database, table int64
+	err := j.db.Read().QueryRow(ctx, `SELECT s.system_identifier, c.timeline_id::bigint, d.oid::bigint, 'epoch'::regclass::oid::bigint
+		FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname=current_database()`).Scan(&system, &timeline, &database, &table)
 	if err != nil {
 		return "", fmt.Errorf("the server's identity: %w", err)
 	}
-	return fmt.Sprintf("%d/%d", system, timeline), nil
+	return fmt.Sprintf("%d/%d/%d/%d", system, timeline, database, table), nil
 }
 
 // Epoch returns the id of link n, which the caller read with Heads.
