@@ -12,7 +12,9 @@
 //
 // Environment:
 //
-//	LADING_SEED=n        runs the schedule of that seed alone, and shortens it
+//	LADING_SEED=n        runs the schedule of that seed alone, and shortens it if it
+//	                     fails; over HTTP with LADING_HTTP=1, on PostgreSQL with
+//	                     LADING_POSTGRES=1
 //	LADING_SCHEDULES=n   runs n schedules in the process, without HTTP
-//	LADING_LONG=1        runs the long forms
+//	LADING_LONG=1        runs the long forms, as LADING_SOAK does
 package modeltest
