@@ -93,6 +93,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.W
 		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
 	}
 	greet(stdout, ln.Addr(), cfg)
+	context.AfterFunc(ctx, reg.Drain)
 	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, drainTime, log)
 	// ctx has ended by now: what is left to do has a time of its own.
 	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)

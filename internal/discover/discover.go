@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -33,6 +34,9 @@ type Engine struct {
 	aead cipher.AEAD
 	sets grantSets
 	opt  Options
+
+	draining chan struct{} // closed by Drain
+	drain    sync.Once
 }
 
 // Options bound what an Engine does for one page.
@@ -94,7 +98,7 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	setDefault(&opt.Sources, 512)
 	setDefault(&opt.Ahead, 3*time.Second)
 	setDefault(&opt.Poll, 500*time.Millisecond)
-	return &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt}, nil
+	return &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt, draining: make(chan struct{})}, nil
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -118,11 +122,13 @@ func (e *Engine) List(ctx context.Context, q lading.Query) (lading.Listing, erro
 		changed := e.j.Changed()
 		out, err := e.answer(ctx, r)
 		switch {
+		case errors.Is(err, journal.ErrAhead) && e.drained():
+			return lading.Listing{}, lading.ErrUnavailable
 		case errors.Is(err, journal.ErrAhead) && time.Now().Before(ahead):
 			err = e.pause(ctx, changed, min(100*time.Millisecond, e.opt.Poll))
 		case errors.Is(err, journal.ErrAhead):
 			return lading.Listing{}, expired("epoch")
-		case err != nil || !r.waits(out) || !time.Now().Before(deadline):
+		case err != nil || !r.waits(out) || !time.Now().Before(deadline) || e.drained():
 			return out, err
 		default:
 			err = e.pause(ctx, changed, min(time.Until(deadline), e.opt.Poll))
@@ -142,12 +148,26 @@ func (r *request) waits(out lading.Listing) bool {
 	return r.q.Wait > 0 && r.tok == nil && out.Delta && len(out.Items) == 0 && out.Next == ""
 }
 
+// Drain ends what is held: deltas that wait for a change are answered now, and
+// none is held from now on. The server is about to stop.
+func (e *Engine) Drain() { e.drain.Do(func() { close(e.draining) }) }
+
+func (e *Engine) drained() bool {
+	select {
+	case <-e.draining:
+		return true
+	default:
+		return false
+	}
+}
+
 func (e *Engine) pause(ctx context.Context, changed <-chan struct{}, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-e.draining:
 	case <-changed:
 	case <-t.C:
 	}

@@ -50,6 +50,7 @@ type Server struct {
 	cat     *catalog.Catalog
 	blobs   blob.Store
 	sweeper *gc.Sweeper
+	engine  *discover.Engine
 	handler http.Handler
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -89,6 +90,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if err != nil {
 		return nil, err
 	}
+	s.engine = engine
 	access := opt.Access
 	if access == nil {
 		access = guard.Open{}
@@ -142,6 +144,10 @@ func (s *Server) background(fn func(context.Context)) {
 
 // Handler answers every request.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Drain answers the requests that are held until something changes, so that
+// they do not hold up the end of the server.
+func (s *Server) Drain() { s.engine.Drain() }
 
 // Catalog is the catalog, for tests that look behind the API.
 func (s *Server) Catalog() *catalog.Catalog { return s.cat }
