@@ -80,8 +80,9 @@ func (a *access) Write(ctx context.Context, repo string) error {
 
 // clock stands still until it is moved.
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	newest time.Time // that it ever was
 }
 
 // Now is the clock's time.
@@ -95,7 +96,20 @@ func (c *clock) advance(d time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+	if c.now.After(c.newest) {
+		c.newest = c.now
+	}
 	return c.now
+}
+
+// catchUp ends what was left of a step back: from here on times are the
+// clock's again, and not later ones.
+func (c *clock) catchUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now.Before(c.newest) {
+		c.now = c.newest
+	}
 }
 
 // setup says what kind of registry is under test.
