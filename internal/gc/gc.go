@@ -43,7 +43,7 @@ func New(cat *catalog.Catalog, blobs blob.Store, opt Options) *Sweeper {
 	return &Sweeper{cat, blobs, opt}
 }
 
-// Run sweeps until the context ends, and at once when a repository goes.
+// Run sweeps now and then until the context ends.
 func (s *Sweeper) Run(ctx context.Context) {
 	t := time.NewTicker(s.opt.Every)
 	defer t.Stop()
