@@ -33,14 +33,14 @@ func (r *running) multiply(ctx context.Context, factor int) error {
 			sql  string
 			args []any
 		}{
-			{`INSERT INTO repository SELECT id+?,name||'.x'||?,incarnation,rev,born+?,mod+?,previous,tags,manifests,size FROM repository WHERE id<=?`, []any{id, k, at, at, ids}},
+			{`INSERT INTO repository SELECT id+?,name||'.x'||?,randomblob(12),rev,born+?,mod+?,previous,tags,manifests,size FROM repository WHERE id<=?`, []any{id, k, at, at, ids}},
 			{`INSERT INTO repository_blob SELECT repo+?,blob FROM repository_blob WHERE repo<=?`, []any{id, ids}},
 			{`INSERT INTO manifest SELECT id+?,repo+?,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born+?,mod+?,previous FROM manifest WHERE id<=?`, []any{id, id, at, at, ids}},
 			{`INSERT INTO content SELECT manifest+?,bytes FROM content WHERE manifest<=?`, []any{id, ids}},
 			{`INSERT INTO manifest_blob SELECT repo+?,blob,manifest+? FROM manifest_blob WHERE repo<=?`, []any{id, id, ids}},
 			{`INSERT INTO tag SELECT id+?,repo+?,name,manifest+?,opened+?,actor,rev,born+?,mod+?,previous FROM tag WHERE id<=?`, []any{id, id, id, at, at, at, ids}},
 			{`INSERT INTO feed SELECT list,kind,shard,pos+?,item+?,type FROM feed WHERE pos<=?`, []any{at, id, pos}},
-			{`INSERT INTO journal SELECT shard,pos+?,seq+?,repo+?,rev,action,kind,name,digest,previous,type,previous_type,flags,actor FROM journal WHERE pos<=?`, []any{at, n, id, pos}},
+			{`INSERT INTO journal SELECT shard,pos+?,seq+?,repo+?,rev,action,kind,CASE kind WHEN 1 THEN name||'.x'||? ELSE name END,digest,previous,type,previous_type,flags,actor FROM journal WHERE pos<=?`, []any{at, n, id, k, pos}},
 			{`UPDATE head SET next_id=next_id+?,pos=pos+?,seq=seq+?`, []any{ids / 64, span, seq}},
 		} {
 			if _, err := db.ExecDirect(ctx, c.sql, c.args...); err != nil {
