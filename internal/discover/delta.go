@@ -3,7 +3,6 @@ package discover
 import (
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/catalog"
-	"github.com/lading-dev/lading/internal/journal"
 )
 
 // The phases of a delta: what the caller can no longer read, or did not read
@@ -43,17 +42,17 @@ func (p *page) delta() (out lading.Listing, err error) {
 	d := &delta{page: p}
 	if p.r.tok == nil {
 		// The positions of the cursor first: it may be ahead of this replica.
-		if err := p.check(p.r.from.epoch, p.r.from.at, heads, newest); err != nil {
+		if err := p.check(p.r.from.epoch, p.r.from.at, p.r.from.issued, heads, newest); err != nil {
 			return out, err
 		}
-		d.t = &token{Delta: true, At: p.own(at), From: &fromCursor{p.r.from.at, p.r.from.full, p.r.from.may}}
+		d.t = &token{Delta: true, At: p.own(at), Issued: p.e.moment(), From: &fromCursor{p.r.from.at, rowID(p.r.from.issued), p.r.from.full, p.r.from.may}}
 		d.t.Epoch, err = p.e.j.Epoch(p.ctx, p.q, newest)
 	} else {
 		d.t = p.r.tok
-		if err := p.check(d.t.Epoch, d.t.At, heads, newest); err != nil {
+		if err := p.check(d.t.Epoch, d.t.At, int64(d.t.Issued), heads, newest); err != nil {
 			return out, err
 		}
-		err = p.floors(d.t.From.At, heads)
+		err = p.age(d.t.From.At, int64(d.t.From.Issued), heads)
 	}
 	if err != nil {
 		return out, err
@@ -327,14 +326,4 @@ func (d *delta) modified(e catalog.Entry, it *catalog.Item) *entry {
 		key = lading.TagKey(it.Repo.Name, it.Tag)
 	}
 	return &entry{item: lading.Item{Op: lading.OpRemove, Key: key, Repository: it.Repo.Name, Tag: it.Tag}}
-}
-
-// floors answers CURSOR_EXPIRED if tombstones after these positions are gone.
-func (p *page) floors(at []int64, heads []journal.Head) error {
-	for s, pos := range at {
-		if pos < heads[s].Floor && (p.r.q.Scope.Repository == "" || s == p.e.cat.Shard(p.r.q.Scope.Repository)) {
-			return expired("retention")
-		}
-	}
-	return nil
 }

@@ -58,6 +58,12 @@ type Options struct {
 	// made; 0 means 500 ms.
 	Poll time.Duration
 
+	// Retention is how long tombstones are kept, and so how old a cursor may
+	// be; 0 leaves that to the shards' floors.
+	Retention time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
 	faults Faults
 }
 
@@ -91,6 +97,9 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
 		return nil, fmt.Errorf("discover: cursor key: %w", err)
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
 	}
 	setDefault(&opt.Scan, 4000)
 	setDefault(&opt.PageBytes, 1<<20)
@@ -151,6 +160,9 @@ func (r *request) waits(out lading.Listing) bool {
 // Drain ends what is held: deltas that wait for a change are answered now, and
 // none is held from now on. The server is about to stop.
 func (e *Engine) Drain() { e.drain.Do(func() { close(e.draining) }) }
+
+// moment is the time at which a listing or delta begins.
+func (e *Engine) moment() rowID { return rowID(e.opt.Now().UnixMicro()) }
 
 func (e *Engine) drained() bool {
 	select {

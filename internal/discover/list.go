@@ -18,7 +18,7 @@ func (p *page) list() (out lading.Listing, err error) {
 		return out, err
 	}
 	if p.r.tok != nil {
-		if err := p.check(t.Epoch, t.At, heads, newest); err != nil {
+		if err := p.check(t.Epoch, t.At, int64(t.Issued), heads, newest); err != nil {
 			return out, err
 		}
 	}
@@ -56,14 +56,14 @@ func (p *page) listSubject(t *token, full lading.Grants) (out lading.Listing, er
 }
 
 func (p *page) cursorOf(t *token) *cursor {
-	return &cursor{epoch: t.Epoch, at: t.At, full: t.Full, may: t.May, bind: p.r.bind}
+	return &cursor{epoch: t.Epoch, at: t.At, issued: int64(t.Issued), full: t.Full, may: t.May, bind: p.r.bind}
 }
 
 // beginList is the state that the pages of a listing hand on: where it began,
 // and what the caller could see at every page so far.
 func (p *page) beginList(at []int64, newest int64) (t *token, full lading.Grants, err error) {
 	if p.r.tok == nil {
-		t, full = &token{At: p.own(at)}, p.r.grants
+		t, full = &token{At: p.own(at), Issued: p.e.moment()}, p.r.grants
 		if t.Epoch, err = p.e.j.Epoch(p.ctx, p.q, newest); err != nil {
 			return nil, full, err
 		}

@@ -2,6 +2,7 @@ package discover
 
 import (
 	"context"
+	"time"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/catalog"
@@ -145,9 +146,9 @@ func (p *page) own(at []int64) []int64 {
 	return out
 }
 
-// check answers CURSOR_EXPIRED unless positions are of this history and all
-// tombstones since are there.
-func (p *page) check(id journal.EpochID, at []int64, heads []journal.Head, newest int64) error {
+// check answers CURSOR_EXPIRED unless positions, taken at a time, are of this
+// history and not too old.
+func (p *page) check(id journal.EpochID, at []int64, issued int64, heads []journal.Head, newest int64) error {
 	err := p.e.j.Check(p.ctx, p.q, id, at, heads, newest)
 	if err == journal.ErrLost {
 		return expired("epoch")
@@ -155,7 +156,27 @@ func (p *page) check(id journal.EpochID, at []int64, heads []journal.Head, newes
 	if err != nil {
 		return err
 	}
-	return p.floors(at, heads)
+	return p.age(at, issued, heads)
+}
+
+// skew is how far the clocks of replicas may differ: a tombstone is kept
+// longer than any cursor is served that needs it.
+const skew = time.Minute
+
+// age answers CURSOR_EXPIRED for what is older than tombstones are kept. It
+// goes by time alone: whether a tombstone was there to be purged would tell of
+// deletions that the caller may not know of. The shards' floors are looked at
+// as well, for the day on which a clock is wrong.
+func (p *page) age(at []int64, issued int64, heads []journal.Head) error {
+	if keep := p.e.opt.Retention; keep > 0 && issued < p.e.opt.Now().Add(skew-keep).UnixMicro() {
+		return expired("retention")
+	}
+	for s, pos := range at {
+		if pos < heads[s].Floor && (p.r.q.Scope.Repository == "" || s == p.e.cat.Shard(p.r.q.Scope.Repository)) {
+			return expired("retention")
+		}
+	}
+	return nil
 }
 
 func positions(heads []journal.Head) []int64 {

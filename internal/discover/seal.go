@@ -25,6 +25,9 @@ type cursor struct {
 	// at has the position of each shard; a repository's cursor has 0 for
 	// all shards but its own.
 	at []int64
+	// issued is when the listing or delta that it comes from began, in
+	// microseconds: a cursor expires by its age alone.
+	issued int64
 	// full is what the caller could read at every page, may what it could
 	// read at the first: the copy may hold items of these.
 	full, may setID
@@ -33,6 +36,7 @@ type cursor struct {
 
 const (
 	cursorVersion = 1
+	cursorHead    = 1 + 8 + 16*3 + 8 // bytes before the positions
 	cursorData    = "lading cursor 1"
 	tokenData     = "lading page 1"
 	tokenBlock    = 256 // a token's length tells nothing finer
@@ -63,12 +67,13 @@ func (e *Engine) unseal(text, context string) ([]byte, bool) {
 
 // sealCursor returns the text of a cursor: of one length for a deployment.
 func (e *Engine) sealCursor(c cursor) string {
-	b := make([]byte, 0, 1+8+16*3+8*len(c.at))
+	b := make([]byte, 0, cursorHead+8*len(c.at))
 	b = append(b, cursorVersion)
 	b = append(b, c.epoch[:]...)
 	b = append(b, c.full[:]...)
 	b = append(b, c.may[:]...)
 	b = append(b, c.bind[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(c.issued))
 	for _, p := range c.at {
 		b = binary.BigEndian.AppendUint64(b, uint64(p))
 	}
@@ -78,13 +83,15 @@ func (e *Engine) sealCursor(c cursor) string {
 func (e *Engine) openCursor(text string) (c cursor, ok bool) {
 	b, ok := e.unseal(text, cursorData)
 	shards := e.cat.DB().Shards()
-	if !ok || len(b) != 1+8+16*3+8*shards || b[0] != cursorVersion {
+	if !ok || len(b) != cursorHead+8*shards || b[0] != cursorVersion {
 		return c, false
 	}
 	b = b[1:]
 	for _, field := range [][]byte{c.epoch[:], c.full[:], c.may[:], c.bind[:]} {
 		b = b[copy(field, b):]
 	}
+	c.issued = int64(binary.BigEndian.Uint64(b))
+	b = b[8:]
 	for len(b) > 0 {
 		c.at = append(c.at, int64(binary.BigEndian.Uint64(b)))
 		b = b[8:]
@@ -104,6 +111,8 @@ type token struct {
 	// At is the position at which the listing began, or up to which the
 	// delta goes.
 	At vector `json:"a,omitempty"`
+	// Issued is when it began; see cursor.
+	Issued rowID `json:"b"`
 	// From is the cursor that the delta began from.
 	From *fromCursor `json:"c,omitempty"`
 	Pos  place       `json:"p"`
@@ -111,6 +120,7 @@ type token struct {
 
 type fromCursor struct {
 	At        vector
+	Issued    rowID
 	Full, May setID
 }
 
@@ -155,7 +165,7 @@ func (p *vector) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rowID is an id of a row, written in hex.
+// rowID is an id of a row, or a time, written in hex: of one length.
 type rowID int64
 
 // MarshalText implements encoding.TextMarshaler.

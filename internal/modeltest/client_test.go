@@ -268,8 +268,12 @@ func (r *run) mayExpire(c *client, p page, first bool) error {
 		return fmt.Errorf("client %d: 410 %s after a clean restart, or none", c.id, p.reason)
 	}
 	// The clock may have been set back a little, positions never are.
-	if r.purged.Before(from.Add(-2 * time.Minute)) {
-		return fmt.Errorf("client %d: the cursor of %v expired, tombstones were purged up to %v", c.id, from, r.purged)
+	horizon := r.w.clock.Now().Add(-tombstones)
+	if r.purged.After(horizon) {
+		horizon = r.purged
+	}
+	if horizon.Before(from.Add(-2 * time.Minute)) {
+		return fmt.Errorf("client %d: the cursor of %v expired, tombstones may be gone up to %v", c.id, from, horizon)
 	}
 	return nil
 }

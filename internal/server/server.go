@@ -86,6 +86,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if s.blobs = dir; opt.Blobs != nil {
 		s.blobs = opt.Blobs(dir)
 	}
+	opt.Discover.Retention, opt.Discover.Now = cfg.Retention.Tombstones, opt.Now
 	engine, err := discover.New(ctx, s.cat, opt.Discover)
 	if err != nil {
 		return nil, err
