@@ -202,16 +202,18 @@ func TestRecreation(t *testing.T) {
 				w.Put(repo, spec{Name: fmt.Sprint("m", i), Type: "a/a"}, fmt.Sprint("t", i))
 			}
 			w.Untag(repo, "t0")
-			r, _, _, err := w.Cat.Repository(ctx, w.DB.Read(), repo)
+			live, _, err := w.Cat.Named(ctx, w.DB.Read(), []string{repo})
 			w.Must(err)
+			r := live[0]
 			lives = append(lives, r)
 			if life == 2 {
 				break
 			}
 			w.Clock.Add(time.Minute)
 			w.End(repo)
-			if _, past, ended, err := w.Cat.Repository(ctx, w.DB.Read(), repo); err != nil || past != r.ID || ended <= r.Mod {
-				t.Errorf("past %d, ended %d: %v", past, ended, err)
+			gone, past, err := w.Cat.Named(ctx, w.DB.Read(), []string{repo})
+			if err != nil || len(gone) != 0 || len(past) != 1 || past[0] != r.ID || w.Count("repository_past", "id=? AND ended>?", r.ID, r.Mod) != 1 {
+				t.Errorf("living %v, past %v: %v", gone, past, err)
 			}
 		}
 		for i, r := range lives[1:] {

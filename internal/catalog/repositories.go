@@ -120,29 +120,5 @@ func (c *Catalog) Repositories(ctx context.Context, q sqldb.Querier, ids []int64
 	return out, nil
 }
 
-// Repository returns the living repository of that name, and otherwise, or
-// besides, the newest past one's id and end; zero values where there is none.
-func (c *Catalog) Repository(ctx context.Context, q sqldb.Querier, name string) (live RepositoryItem, pastID, ended int64, err error) {
-	rows, err := q.Query(ctx, repositorySQL+`born>0 AND name=?`, name)
-	rs, err := scanRepositories(rows, err)
-	if err != nil {
-		return live, 0, 0, err
-	}
-	if len(rs) > 0 {
-		return rs[0], 0, 0, nil
-	}
-	past, err := q.Query(ctx, `SELECT id,ended FROM repository_past WHERE name=? ORDER BY ended DESC LIMIT 1`, name)
-	if err != nil {
-		return live, 0, 0, fmt.Errorf("catalog: repository: %w", err)
-	}
-	defer past.Close()
-	for past.Next() {
-		if err := past.Scan(&pastID, &ended); err != nil {
-			return live, 0, 0, fmt.Errorf("catalog: repository: %w", err)
-		}
-	}
-	return live, pastID, ended, past.Err()
-}
-
 // IncarnationText is how an incarnation is shown.
 func IncarnationText(b []byte) string { return hex.EncodeToString(b) }

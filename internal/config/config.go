@@ -43,7 +43,7 @@ type Catalog struct {
 
 // MaxShards is the greatest number of journal shards: each costs every cursor
 // a few bytes.
-const MaxShards = 256
+const MaxShards = 64
 
 // Durability says what has happened before a push is acknowledged.
 type Durability string
