@@ -114,16 +114,22 @@ func (r *run) ask(do action, rng *rand.Rand) error {
 	question := func() error { return r.question(c, n, f, token) }
 	c.last = nil
 	if token != "" {
-		c.last = func() error { return r.replay(c, question) }
+		held, rules := maps.Clone(c.copy), slices.Clone(r.rules)
+		c.last = func() error { return r.replay(c, question, held, rules) }
 	}
 	return question()
 }
 
 // replay asks for the page before the current one again, if the client is
-// still in the same listing.
-func (r *run) replay(c *client, question func() error) error {
+// still in the same listing. What it may read can have changed since: then a
+// client must undo the first answer, which told it to forget what the second
+// takes for held. Otherwise both may be applied.
+func (r *run) replay(c *client, question func() error, held copyOf, rs rules) error {
 	if c.next == "" {
 		return nil
+	}
+	if !slices.Equal(rs, r.rules) {
+		c.copy = maps.Clone(held)
 	}
 	return question()
 }
