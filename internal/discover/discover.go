@@ -107,7 +107,11 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	setDefault(&opt.Sources, 512)
 	setDefault(&opt.Ahead, 3*time.Second)
 	setDefault(&opt.Poll, 500*time.Millisecond)
-	return &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt, draining: make(chan struct{})}, nil
+	e := &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt, draining: make(chan struct{})}
+	// What most callers have is stored now, so that a full disk does not stop
+	// them from listing.
+	_, err = e.saveSet(ctx, lading.AllGrants())
+	return e, err
 }
 
 func setDefault[T comparable](v *T, def T) {

@@ -52,6 +52,9 @@ func (e *Engine) saveSet(ctx context.Context, g lading.Grants) (id setID, err er
 		return id, nil
 	}
 	if _, err := e.cat.DB().ExecDirect(ctx, `INSERT INTO grant_set(digest,body,at) VALUES(?,?,?) ON CONFLICT DO NOTHING`, id[:], string(body), time.Now().UnixMicro()); err != nil {
+		if sqldb.IsFull(err) {
+			return id, lading.ErrStorageFull.Wrap(err)
+		}
 		return id, fmt.Errorf("discover: grants: %w", err)
 	}
 	e.sets.keep(id, g)
