@@ -89,9 +89,10 @@ var parsed = []struct {
 func esc(d lading.Digest) string { return url.QueryEscape(string(d)) }
 
 func parseURL(t testing.TB, method, target string) (Request, error) {
+	t.Helper()
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		t.Skip("not a URL")
+		t.Fatalf("%q is not a URL: %v", target, err)
 	}
 	return Parse(method, u.Path, u.RawQuery)
 }
