@@ -12,7 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/catalog"
 	"github.com/lading-dev/lading/internal/guard"
 )
 
@@ -111,19 +111,7 @@ func (r *running) put(repo, tag string, body []byte) error {
 func (r *running) pushBlobs(ctx context.Context, repo string) error {
 	for _, b := range [][]byte{configBytes, layerBytes} {
 		d := digest.NewDigestFromBytes(digest.SHA256, sum(b))
-		if _, err := r.Blobs().Stat(ctx, d); err != nil {
-			up, err := r.Blobs().Create(ctx, "bench")
-			if err != nil {
-				return err
-			}
-			if _, err := up.Write(b); err != nil {
-				return err
-			}
-			if _, err := up.Commit(ctx, d); err != nil {
-				return err
-			}
-		}
-		if err := r.Catalog().LinkBlob(ctx, repo, lading.Digest(d), int64(len(b))); err != nil {
+		if err := r.Catalog().LinkBlob(ctx, repo, catalog.Blob{Digest: d, Size: int64(len(b)), Bytes: b}); err != nil {
 			return err
 		}
 	}

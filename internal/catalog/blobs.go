@@ -12,10 +12,24 @@ import (
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
-// LinkBlob makes a blob, whose bytes are durable, pullable from a repository.
-// The repository comes to be, invisibly, if it is not there.
-func (c *Catalog) LinkBlob(ctx context.Context, repo string, d digest.Digest, size int64) error {
-	enc := EncodeDigest(d)
+// MaxSmallBlob is the size in bytes up to which a blob is kept in the catalog
+// rather than in the blob store.
+const MaxSmallBlob = 16 << 10
+
+// Blob is a blob as the catalog knows it.
+type Blob struct {
+	Digest digest.Digest
+	Size   int64
+	// Bytes are the content of a blob that is kept in the catalog; nil says
+	// that the blob store has it.
+	Bytes []byte
+}
+
+// LinkBlob makes a blob pullable from a repository. Without Bytes its content
+// must be durable in the blob store already. The repository comes to be,
+// invisibly, if it is not there.
+func (c *Catalog) LinkBlob(ctx context.Context, repo string, b Blob) error {
+	enc := EncodeDigest(b.Digest)
 	return c.db.Update(ctx, c.Shard(repo), func(tx *sqldb.Tx) error {
 		var repoID, blobID, linked int64
 		err := tx.Batch(
@@ -34,7 +48,12 @@ func (c *Catalog) LinkBlob(ctx context.Context, repo string, d digest.Digest, si
 		}
 		if blobID == 0 {
 			blobID = w.NewID()
-			tx.Exec(`INSERT INTO blob(id,digest,shard,size) VALUES(?,?,?,?)`, blobID, enc, tx.Shard(), size)
+			tx.Exec(`INSERT INTO blob(id,digest,shard,size) VALUES(?,?,?,?)`, blobID, enc, tx.Shard(), b.Size)
+		}
+		if b.Bytes != nil {
+			// Written whether or not it is there: how long a push takes tells
+			// nothing of what other repositories hold.
+			tx.Exec(`INSERT INTO blob_content(blob,bytes) VALUES(?,?) ON CONFLICT(blob) DO UPDATE SET bytes=excluded.bytes`, blobID, b.Bytes)
 		}
 		tx.Exec(`INSERT INTO repository_blob(repo,blob) VALUES(?,?)`, repoID, blobID)
 		return nil
@@ -70,6 +89,23 @@ func (c *Catalog) BlobSize(ctx context.Context, repo string, d digest.Digest) (i
 		return 0, fmt.Errorf("catalog: blob: %w", err)
 	}
 	return size, nil
+}
+
+// GetBlob is BlobSize with the content, where the catalog has it.
+//
+// Errors: NAME_UNKNOWN, BLOB_UNKNOWN.
+func (c *Catalog) GetBlob(ctx context.Context, repo string, d digest.Digest) (Blob, error) {
+	b := Blob{Digest: d}
+	q := c.db.Read()
+	err := q.QueryRow(ctx, `SELECT b.size,c.bytes FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id LEFT JOIN blob_content c ON c.blob=b.id WHERE r.name=?`,
+		EncodeDigest(d), c.Shard(repo), repo).Scan(&b.Size, &b.Bytes)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return Blob{}, c.whichUnknown(ctx, q, repo, lading.ErrBlobUnknown)
+	}
+	if err != nil {
+		return Blob{}, fmt.Errorf("catalog: blob: %w", err)
+	}
+	return b, nil
 }
 
 // whichUnknown returns other if the repository is there, even unborn, and

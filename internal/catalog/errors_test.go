@@ -136,7 +136,7 @@ func TestBlobs(t *testing.T) {
 	b := catalogtest.Blob("b")
 	catalogtest.Each(t, func(t *testing.T, w *world) {
 		for _, r := range []string{"a", "a", "b"} {
-			w.Must(w.Cat.LinkBlob(ctx, r, b, 42))
+			w.Must(w.Cat.LinkBlob(ctx, r, catalog.Blob{Digest: b, Size: 42}))
 		}
 		for _, r := range []string{"a", "b"} {
 			if n, err := w.Cat.BlobSize(ctx, r, b); n != 42 || err != nil {

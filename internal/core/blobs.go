@@ -1,8 +1,8 @@
 package core
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"os"
 	"syscall"
 
@@ -10,18 +10,10 @@ import (
 	"github.com/lading-dev/lading/internal/blob"
 )
 
-// reader is an open blob. It passes on what lets a server send the file
-// without copying it through the process.
-type reader struct {
-	blob.Reader
-	desc lading.Descriptor
-}
-
-func (r *reader) Descriptor() lading.Descriptor { return r.desc }
-
-// fileReader is a reader over a file.
+// fileReader is an open blob in a file. It passes on what lets a server send
+// the file without copying it through the process.
 type fileReader struct {
-	reader
+	storedReader
 	file *os.File
 }
 
@@ -31,22 +23,49 @@ func (r *fileReader) File() *os.File { return r.file }
 // SyscallConn is what net/http looks for to use sendfile.
 func (r *fileReader) SyscallConn() (syscall.RawConn, error) { return r.file.SyscallConn() }
 
+// storedReader is an open blob of the store.
+type storedReader struct {
+	blob.Reader
+	desc lading.Descriptor
+}
+
+func (r *storedReader) Descriptor() lading.Descriptor { return r.desc }
+
+// smallReader is a blob that the catalog keeps.
+type smallReader struct {
+	bytes.Reader
+	b    []byte
+	desc lading.Descriptor
+}
+
+func (r *smallReader) Descriptor() lading.Descriptor { return r.desc }
+func (r *smallReader) Close() error                  { return nil }
+
+// Bytes are all of the blob.
+func (r *smallReader) Bytes() []byte { return r.b }
+
 const octets = "application/octet-stream"
 
 // Blob implements lading.Reader.
 func (r *Registry) Blob(ctx context.Context, repo string, d lading.Digest) (lading.BlobReader, error) {
-	desc, err := r.ResolveBlob(ctx, repo, d)
+	b, err := r.cat.GetBlob(ctx, repo, d)
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.blobs.Open(ctx, d)
+	desc := lading.Descriptor{MediaType: octets, Digest: d, Size: b.Size}
+	if b.Bytes != nil {
+		small := &smallReader{b: b.Bytes, desc: desc}
+		small.Reset(b.Bytes)
+		return small, nil
+	}
+	open, err := r.blobs.Open(ctx, d)
 	if err != nil {
 		return nil, storageError(err, "open blob")
 	}
-	if f, ok := b.(interface{ File() *os.File }); ok {
-		return &fileReader{reader{b, desc}, f.File()}, nil
+	if f, ok := open.(interface{ File() *os.File }); ok {
+		return &fileReader{storedReader{open, desc}, f.File()}, nil
 	}
-	return &reader{b, desc}, nil
+	return &storedReader{open, desc}, nil
 }
 
 // ResolveBlob implements lading.Reader.
@@ -82,41 +101,4 @@ func (r *Registry) ResumeBlob(ctx context.Context, repo, id string) (lading.Blob
 // owner binds an upload to its repository and to who began it.
 func owner(ctx context.Context, repo string) string {
 	return repo + "\x00" + lading.IdentityFrom(ctx).Subject
-}
-
-// upload links what it has stored.
-type upload struct {
-	blob.Upload
-	r    *Registry
-	repo string
-	want lading.Descriptor
-}
-
-// Write implements io.Writer.
-func (u *upload) Write(p []byte) (int, error) {
-	n, err := u.Upload.Write(p)
-	return n, storageError(err, "write upload")
-}
-
-// Commit makes the bytes durable first; only then a row names them.
-func (u *upload) Commit(ctx context.Context, d lading.Digest) (lading.Descriptor, error) {
-	if err := d.Validate(); err != nil {
-		return lading.Descriptor{}, lading.ErrDigestInvalid.Wrap(err)
-	}
-	if u.want.Size > 0 && u.want.Size != u.Size() {
-		return lading.Descriptor{}, errors.Join(lading.ErrSizeInvalid, u.Cancel(ctx))
-	}
-	size, err := u.Upload.Commit(ctx, d)
-	if err != nil {
-		return lading.Descriptor{}, storageError(err, "commit upload")
-	}
-	if err := u.r.cat.LinkBlob(ctx, u.repo, d, size); err != nil {
-		return lading.Descriptor{}, catalogError(err)
-	}
-	return lading.Descriptor{MediaType: octets, Digest: d, Size: size}, nil
-}
-
-// Cancel implements lading.BlobWriter.
-func (u *upload) Cancel(ctx context.Context) error {
-	return storageError(u.Upload.Cancel(ctx), "cancel upload")
 }

@@ -50,7 +50,7 @@ func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manife
 	if err != nil {
 		return lading.Receipt{}, err
 	}
-	if err := r.readPlatform(ctx, parsed); err != nil {
+	if err := r.readPlatform(ctx, repo, parsed); err != nil {
 		return lading.Receipt{}, err
 	}
 	if err := r.cat.PutManifest(ctx, repo, &parsed.Manifest, opt.Tags, lading.IdentityFrom(ctx).Subject); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/lading-dev/lading"
-	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/catalog"
 )
 
@@ -278,16 +278,16 @@ const maxConfig = 4 << 20
 // readPlatform takes an image's platform out of its config (image-spec,
 // config.md). A config that is missing or no JSON says nothing; whether it may
 // be missing is decided in the transaction.
-func (r *Registry) readPlatform(ctx context.Context, p *parsed) error {
+func (r *Registry) readPlatform(ctx context.Context, repo string, p *parsed) error {
 	if p.config == nil || p.config.Size > maxConfig {
 		return nil
 	}
-	b, err := r.blobs.Open(ctx, p.config.Digest)
-	if errors.Is(err, blob.ErrNotFound) {
+	b, err := r.Blob(ctx, repo, p.config.Digest)
+	if errors.Is(err, lading.ErrBlobUnknown) || errors.Is(err, lading.ErrNameUnknown) {
 		return nil
 	}
 	if err != nil {
-		return storageError(err, "open config")
+		return fmt.Errorf("core: open config: %w", err)
 	}
 	defer b.Close()
 	raw, err := io.ReadAll(io.LimitReader(b, maxConfig))

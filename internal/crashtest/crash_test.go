@@ -171,7 +171,7 @@ func (c *crash) bytesThere(db *sqldb.DB) {
 		c.t.Fatal(err)
 	}
 	defer store.Close()
-	rows, err := db.Read().Query(c.t.Context(), `SELECT DISTINCT b.digest,b.size FROM blob b JOIN repository_blob l ON l.blob=b.id`)
+	rows, err := db.Read().Query(c.t.Context(), `SELECT DISTINCT b.digest,b.size FROM blob b JOIN repository_blob l ON l.blob=b.id WHERE NOT EXISTS (SELECT 1 FROM blob_content c WHERE c.blob=b.id)`)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (w writer) ok(err error) {
 func (w writer) blob(repo, content string) digest.Digest {
 	w.t.Helper()
 	d := digest.FromString(content)
-	w.ok(w.cat.LinkBlob(w.t.Context(), repo, d, int64(len(content))))
+	w.ok(w.cat.LinkBlob(w.t.Context(), repo, catalog.Blob{Digest: d, Size: int64(len(content)), Bytes: []byte(content)}))
 	return d
 }
 
@@ -153,6 +153,9 @@ func TestFinds(t *testing.T) {
 		{"no use", `DELETE FROM manifest_blob`, "not recorded"},
 		{"no child", `DELETE FROM manifest_child`, "not recorded"},
 		{"no blob", `DELETE FROM blob`, "not there"},
+		{"a small blob's content", `UPDATE blob_content SET bytes=(SELECT MIN(bytes) FROM blob_content)`, "does not have its digest"},
+		{"a small blob's length", `UPDATE blob SET size=size+1` + some("blob", "id", "1=1"), "the length of the content of blob"},
+		{"an orphan small blob", `INSERT INTO blob_content(blob,bytes) SELECT 999999, bytes FROM blob_content LIMIT 1`, "the blob is not"},
 		{"no tombstone", `DELETE FROM tombstone WHERE kind=6`, "the tombstone"},
 		{"a subject", `UPDATE manifest SET subject=NULL WHERE subject IS NOT NULL`, "the subject"},
 		{"a head set back", `UPDATE head SET pos=1,next_id=1`, "its head"},

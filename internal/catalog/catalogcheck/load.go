@@ -18,8 +18,9 @@ type tables struct {
 	intervals    []*interval
 	tombstones   []*tombstone
 	blobs        []*blob
-	links        []*link // repository_blob
-	uses         []*use  // manifest_blob
+	small        []*small // blob_content
+	links        []*link  // repository_blob
+	uses         []*use   // manifest_blob
 	children     []*child
 	namespaces   []*namespace
 	words        []*word
@@ -84,6 +85,11 @@ type blob struct {
 	size   int64
 }
 
+type small struct {
+	blob  int64
+	bytes []byte
+}
+
 type link struct{ repo, blob int64 }
 
 type use struct{ repo, blob, manifest int64 }
@@ -144,6 +150,7 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 			return []any{&x.id, &x.repo, &x.kind, &x.name, &x.mod}
 		}),
 		read(ctx, q, &t.blobs, `SELECT id,digest,shard,size FROM blob ORDER BY id`, func(b *blob) []any { return []any{&b.id, &b.digest, &b.shard, &b.size} }),
+		read(ctx, q, &t.small, `SELECT blob,bytes FROM blob_content`, func(s *small) []any { return []any{&s.blob, &s.bytes} }),
 		read(ctx, q, &t.links, `SELECT repo,blob FROM repository_blob`, func(l *link) []any { return []any{&l.repo, &l.blob} }),
 		read(ctx, q, &t.uses, `SELECT repo,blob,manifest FROM manifest_blob`, func(u *use) []any { return []any{&u.repo, &u.blob, &u.manifest} }),
 		read(ctx, q, &t.children, `SELECT repo,child,manifest FROM manifest_child`, func(c *child) []any { return []any{&c.repo, &c.child, &c.manifest} }),

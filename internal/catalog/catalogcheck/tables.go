@@ -243,6 +243,17 @@ func (c *checker) intervals(open map[string]int64) {
 
 // links checks the rows that name blobs and manifests.
 func (c *checker) links() {
+	for _, s := range c.t.small {
+		b := c.blobs[s.blob]
+		if b == nil {
+			c.report("the content of blob %d is there, the blob is not", s.blob)
+			continue
+		}
+		expect(c, int64(len(s.bytes)), b.size, "the length of the content of blob %d", s.blob)
+		if d, err := catalog.DecodeDigest(b.digest); err != nil || d.Algorithm().FromBytes(s.bytes) != d {
+			c.report("the content of blob %d does not have its digest %s (%v)", s.blob, d, err)
+		}
+	}
 	for _, l := range c.t.links {
 		c.owner(l.repo, "the link of blob %d", l.blob)
 		if b := c.blobs[l.blob]; b == nil || idShard(l.repo) != int(b.shard) {

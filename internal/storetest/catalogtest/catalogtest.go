@@ -137,7 +137,7 @@ func (w *World) Put(repo string, s Spec, tags ...string) digest.Digest {
 func (w *World) Link(repo string, blobs ...digest.Digest) {
 	w.T.Helper()
 	for _, b := range blobs {
-		w.Must(w.Cat.LinkBlob(context.Background(), repo, b, 1))
+		w.Must(w.Cat.LinkBlob(context.Background(), repo, catalog.Blob{Digest: b, Size: 1}))
 	}
 }
 
