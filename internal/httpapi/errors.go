@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -48,16 +47,18 @@ func asError(err error) *lading.Error {
 }
 
 // writeError answers with the error and logs what the client is not told.
-func (h *handler) writeError(w http.ResponseWriter, r *http.Request, q Request, err error) {
+func (h *handler) writeError(w *response, r *http.Request, q Request, err error) {
 	e := asError(err)
 	status, entry := entryOf(e)
+	w.code = entry.Code
 	head := w.Header()
 	for _, name := range []string{"Content-Length", "Etag", "Last-Modified", "Link", "Vary"} {
 		head.Del(name)
 	}
 	id := requestID(head, r)
 	h.logError(r, id, status, e, err)
-	head.Set("X-Request-Id", id)
+	w.id[0] = id
+	head["X-Request-Id"] = w.id[:]
 	head.Set("Cache-Control", "no-store") // a 404 would be cacheable otherwise
 	h.addErrorHeaders(head, r, q, status, e)
 	writeJSON(w, status, "application/json", errorBody{[]errorEntry{entry}})
@@ -119,7 +120,7 @@ func requestID(head http.Header, r *http.Request) string {
 			return id
 		}
 	}
-	return rand.Text()
+	return newID()
 }
 
 // logError logs what went wrong here at error level; what the client did

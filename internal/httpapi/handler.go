@@ -43,6 +43,10 @@ type Options struct {
 	// Challenge returns the WWW-Authenticate headers of a 401. The request is
 	// zero where the URL was not understood. Nil means HTTP basic.
 	Challenge func(*http.Request, Request) []string
+	// Observer is told of every request; every answer then has the
+	// X-Request-Id by which it is told. Nil means that nobody is, and that
+	// only failures have one.
+	Observer Observer
 	// Jitter returns a number from 0 to n-1, for hints when to try again; nil
 	// means at random.
 	Jitter func(n int) int
@@ -94,21 +98,29 @@ var (
 )
 
 func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	w := &response{ResponseWriter: rw, idle: h.opt.BodyIdle}
+	if h.opt.Observer != nil {
+		h.observed(rw, r, h.opt.Observer)
+		return
+	}
+	var q Request
+	h.answer(&response{ResponseWriter: rw, idle: h.opt.BodyIdle}, r, &q)
+}
+
+// answer carries out one request and leaves in q what it understood of it.
+func (h *handler) answer(w *response, r *http.Request, q *Request) {
 	head := w.Header()
 	head["Docker-Distribution-Api-Version"] = apiVersion
 	head["X-Content-Type-Options"] = noSniff
 	head["Content-Security-Policy"] = noPage
-	var q Request
 	w.bound(r)
 	defer w.finish(r)
-	defer h.recover(w, r, &q)
-	q, err := Parse(r.Method, r.URL.Path, r.URL.RawQuery)
-	if err == nil {
-		err = h.serve(w, r, q)
+	defer h.recover(w, r, q)
+	var err error
+	if *q, err = Parse(r.Method, r.URL.Path, r.URL.RawQuery); err == nil {
+		err = h.serve(w, r, *q)
 	}
 	if err != nil {
-		h.fail(w, r, q, err)
+		h.fail(w, r, *q, err)
 	}
 }
 
@@ -123,7 +135,9 @@ func (h *handler) fail(w *response, r *http.Request, q Request, err error) {
 	if gone(err) {
 		status = 0
 	}
-	h.logError(r, requestID(w.Header(), r), status, asError(err), err)
+	e := asError(err)
+	w.code = e.Code
+	h.logError(r, requestID(w.Header(), r), status, e, err)
 	panic(http.ErrAbortHandler)
 }
 

@@ -23,6 +23,12 @@ type response struct {
 	begun bool  // a status has been sent
 	fresh bool  // nothing has been written since the deadline was set
 	err   error // of copying into the response
+
+	// What an Observer is told.
+	id      [1]string // the value of X-Request-Id
+	status  int
+	code    lading.Code
+	in, out int64 // bytes of the bodies
 }
 
 // step is how many bytes of an answer share a deadline.
@@ -34,13 +40,22 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *response) WriteHeader(status int) {
 	if status >= 200 && !w.begun {
 		w.begun = true
+		w.status = status
 		w.arm()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// begin notes that the server sends a status by itself, where nobody has.
+func (w *response) begin() {
+	if !w.begun {
+		w.begun, w.status = true, http.StatusOK
+	}
+}
+
 func (w *response) Write(p []byte) (total int, err error) {
-	w.begun = true
+	w.begin()
+	defer func() { w.out += int64(total) }()
 	for err == nil {
 		var n int
 		part := p[:min(len(p), step)]
@@ -58,7 +73,8 @@ func (w *response) Write(p []byte) (total int, err error) {
 // ReadFrom copies in steps. They reach the connection as they are, so a file
 // still goes by sendfile.
 func (w *response) ReadFrom(src io.Reader) (total int64, err error) {
-	w.begun = true
+	w.begin()
+	defer func() { w.out += total }()
 	limited, ok := src.(*io.LimitedReader)
 	if !ok {
 		limited = &io.LimitedReader{R: src, N: 1<<63 - 1}
@@ -130,16 +146,18 @@ type requestBody struct {
 	body io.Reader
 	ctl  *http.ResponseController
 	idle time.Duration
+	read *int64 // where the bytes are counted
 }
 
 func newRequestBody(w *response, r *http.Request) *requestBody {
 	w.unhurried()
-	return &requestBody{r.Body, http.NewResponseController(w.ResponseWriter), w.idle}
+	return &requestBody{r.Body, http.NewResponseController(w.ResponseWriter), w.idle, &w.in}
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	_ = b.ctl.SetReadDeadline(time.Now().Add(b.idle))
 	n, err := b.body.Read(p)
+	*b.read += int64(n)
 	if err == nil || err == io.EOF {
 		return n, err
 	}

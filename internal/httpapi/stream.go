@@ -88,6 +88,7 @@ func lineBehind(page lading.Listing) streamLine {
 func (h *handler) streamError(w *response, r *http.Request, q Request, err error) error {
 	e := asError(h.listError(err, q))
 	status, entry := entryOf(e)
+	w.code = entry.Code
 	h.logError(r, requestID(w.Header(), r), status, e, err)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

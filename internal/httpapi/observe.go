@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/lading-dev/lading"
+)
+
+// An Observer is told of every request, for logs and figures. Its methods are
+// called by the goroutine that answers, so they are quick and do not block.
+type Observer interface {
+	// Begin is called before anything else is done.
+	Begin()
+	// End is called when the request is over, once for each Begin, whatever
+	// became of it.
+	End(r *http.Request, x Exchange)
+}
+
+// An Exchange is a request and what was answered, as far as a log may know it.
+type Exchange struct {
+	// ID is what the client knows the request by, from X-Request-Id.
+	ID string
+	// Action is 0 where the URL was not understood.
+	Action Action
+	// Repository is empty at registry scope.
+	Repository string
+	// Status is the HTTP status; 0 where none was sent.
+	Status int
+	// Code is the error that the client was told, or empty.
+	Code lading.Code
+	// In and Out are the bytes of the bodies that were read and written.
+	In, Out int64
+	// Began is when the request did.
+	Began time.Time
+	Took  time.Duration
+	// Cut tells that the answer was not finished.
+	Cut bool
+}
+
+// observed answers a request and tells the observer.
+func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) {
+	x := Exchange{Began: time.Now(), Cut: true}
+	o.Begin()
+	w := &response{ResponseWriter: rw, idle: h.opt.BodyIdle}
+	w.id[0] = requestID(rw.Header(), r)
+	rw.Header()["X-Request-Id"] = w.id[:]
+	var q Request
+	defer func() {
+		x.ID, x.Action, x.Repository = w.id[0], q.Action, q.Repository
+		x.Status, x.Code, x.In, x.Out = w.status, w.code, w.in, w.out
+		if !x.Cut && x.Status == 0 {
+			x.Status = http.StatusOK // the server sends it where nobody else did
+		}
+		x.Took = time.Since(x.Began)
+		o.End(r, x)
+	}()
+	h.answer(w, r, &q)
+	x.Cut = false
+}
+
+// newID returns a request id of 26 characters that cannot be guessed from
+// others.
+func newID() string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	var b [26]byte
+	for i, r := 0, uint64(0); i < len(b); i++ {
+		if i%12 == 0 {
+			r = rand.Uint64()
+		}
+		b[i] = alphabet[r&31]
+		r >>= 5
+	}
+	return string(b[:])
+}
+
+// actionNames are the names of the actions in logs and figures: few, and the
+// same for ever.
+var actionNames = [...]string{
+	0:                      "unknown",
+	ActionBase:             "base",
+	ActionBlobGet:          "blob_get",
+	ActionBlobHead:         "blob_head",
+	ActionBlobDelete:       "blob_delete",
+	ActionUploadStart:      "upload_start",
+	ActionUploadWhole:      "upload_whole",
+	ActionUploadMount:      "upload_mount",
+	ActionUploadStatus:     "upload_status",
+	ActionUploadPatch:      "upload_patch",
+	ActionUploadPut:        "upload_put",
+	ActionUploadCancel:     "upload_cancel",
+	ActionManifestGet:      "manifest_get",
+	ActionManifestHead:     "manifest_head",
+	ActionManifestPut:      "manifest_put",
+	ActionManifestDelete:   "manifest_delete",
+	ActionTagsList:         "tags_list",
+	ActionCatalog:          "catalog",
+	ActionReferrers:        "referrers",
+	ActionDiscover:         "discover",
+	ActionList:             "list",
+	ActionRepositoryDelete: "repository_delete",
+}
+
+// String returns the action's name in logs and figures, "unknown" for none.
+func (a Action) String() string {
+	if a < 0 || int(a) >= len(actionNames) {
+		return actionNames[0]
+	}
+	return actionNames[a]
+}
+
+// ActionCount is the number of actions, with 0 for a URL that was not
+// understood: the length of an array by action.
+const ActionCount = len(actionNames)
