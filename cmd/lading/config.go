@@ -15,7 +15,7 @@ func configCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(configCheckCommand())
+	cmd.AddCommand(configCheckCommand(), configShowCommand())
 	return cmd
 }
 
@@ -38,4 +38,27 @@ opened. Exits with 2 when there are mistakes.`,
 			return nil
 		},
 	}
+}
+
+func configShowCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Print the configuration that is in force",
+		Long: `Prints every key with its value: the file's, or the default. It is a file
+that 'lading serve' reads, but for what may be secret, which is left out.`,
+		Example: `  lading config show
+  lading config show --config /etc/lading.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file)
+			if err != nil {
+				return &failure{fmt.Errorf("the configuration is not usable:\n%w", err), exitUsage}
+			}
+			fmt.Fprint(cmd.OutOrStdout(), cfg.Text())
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
+	return cmd
 }

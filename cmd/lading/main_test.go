@@ -39,6 +39,10 @@ func TestExitCodesAndOutput(t *testing.T) {
 		{"serve --listen 127.0.0.1:0 --data " + inTheWay, exitFailed, "", inTheWay},
 		{"config check", exitUsage, "", "accepts 1 arg(s)"},
 		{"config check " + bad, exitUsage, "", bad + ":1: listen: "},
+		{"config show --config " + good, exitDone, "catalog:\n  shards: 16\n  url: \"postgres://db/l\"\n", ""},
+		{"config show --config " + bad, exitUsage, "", bad + ":1: listen: "},
+		{"serve --insecure-no-auth --listen 0.0.0.0:0 --data " + inTheWay, exitFailed, "", inTheWay},
+		{"serve --listen 0.0.0.0:0 --insecure-no-auth=false", exitUsage, "", "or --insecure-no-auth"},
 		{"config check " + good, exitDone, good + " is good: serves on 127.0.0.1:5000, data in /d, catalog postgres://db/l\n", ""},
 	}
 	for _, tt := range tests {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +18,9 @@ import (
 	"github.com/lading-dev/lading/internal/server"
 )
 
-// How long the end may take: requests in flight first, then the stores.
-// Together below the 10 seconds that container runtimes allow.
-const (
-	drainTime = 6 * time.Second
-	closeTime = 3 * time.Second
-)
+// closeTime is how long closing the stores may take, after http.drain_time.
+// With its default both are below the 10 seconds that container runtimes allow.
+const closeTime = 3 * time.Second
 
 func serveCommand() *cobra.Command {
 	var file string
@@ -55,15 +53,17 @@ is on standard error.`,
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE` (see lading.example.yaml)")
 	cmd.Flags().String("listen", "", "`ADDR` to serve on, host:port (default 127.0.0.1:5000)")
 	cmd.Flags().String("data", "", "`DIR` that holds the registry (default ./lading-data)")
+	cmd.Flags().Bool("insecure-no-auth", false, "allow an address that other machines can reach: everyone there may push and delete")
 	return cmd
 }
 
 // overrides are the flags that were given and stand for keys of the file.
 func overrides(cmd *cobra.Command) []config.Override {
 	var given []config.Override
-	for _, key := range []string{"listen", "data"} {
-		if f := cmd.Flags().Lookup(key); f.Changed {
-			given = append(given, config.Override{Place: "--" + key, Key: key, Value: f.Value.String()})
+	for _, key := range []string{"listen", "data", "insecure_no_auth"} {
+		name := strings.ReplaceAll(key, "_", "-")
+		if f := cmd.Flags().Lookup(name); f.Changed {
+			given = append(given, config.Override{Place: "--" + name, Key: key, Value: f.Value.String()})
 		}
 	}
 	return given
@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.W
 	}
 	greet(stdout, ln.Addr(), cfg)
 	context.AfterFunc(ctx, reg.Drain)
-	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, drainTime, log)
+	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, log)
 	// ctx has ended by now: what is left to do has a time of its own.
 	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
@@ -114,7 +114,7 @@ func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
 	}
 	if a, ok := ln.Addr().(*net.TCPAddr); !cfg.InsecureNoAuth && (!ok || !a.IP.IsLoopback()) {
 		ln.Close()
-		return nil, fmt.Errorf("%s is %v, which other machines can reach, and insecure_no_auth is not set", cfg.Listen, ln.Addr())
+		return nil, fmt.Errorf("%s is %v, which other machines can reach, and neither insecure_no_auth nor --insecure-no-auth is set", cfg.Listen, ln.Addr())
 	}
 	return ln, nil
 }
@@ -131,7 +131,7 @@ func greet(w io.Writer, addr net.Addr, cfg config.Config) {
 
 // serveOn takes requests from ln until ctx ends and those in flight are
 // answered, or the time to drain them is over: then they are cut.
-func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HTTP, drain time.Duration, log *slog.Logger) error {
+func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HTTP, log *slog.Logger) error {
 	// Requests outlive ctx by the time to drain. Reads and writes of bodies
 	// have deadlines of their own, set as they move, so there is no
 	// ReadTimeout or WriteTimeout here: both would bound whole transfers.
@@ -153,8 +153,8 @@ func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HT
 		return fmt.Errorf("take connections: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: requests in flight may end", "within", drain)
-	peace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	log.Info("stopping: requests in flight may end", "within", cfg.DrainTime)
+	peace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTime)
 	defer cancel()
 	err := srv.Shutdown(peace)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -29,14 +29,21 @@ func mistakes(c Config) Mistakes {
 	if c.Durability != Full && c.Durability != Relaxed {
 		m.add("durability", "%q is not a durability: write full or relaxed", c.Durability)
 	}
+	m.admin(c.Admin)
 	m.catalog(c.Catalog)
+	if c.Manifests.Sparse != Allow && c.Manifests.Sparse != Deny {
+		m.add("manifests.sparse", "%q is not a permission: write allow or deny", c.Manifests.Sparse)
+	}
 	m.within("http.header_timeout", c.HTTP.HeaderTimeout, time.Second, 10*time.Minute)
 	m.within("http.body_idle", c.HTTP.BodyIdle, time.Second, time.Hour)
 	m.within("http.idle_timeout", c.HTTP.IdleTimeout, time.Second, time.Hour)
+	m.within("http.drain_time", c.HTTP.DrainTime, 0, time.Hour)
 	if c.HTTP.MaxHeader < 4<<10 || c.HTTP.MaxHeader > 1<<20 {
 		m.add("http.max_header", "%v is out of bounds: 4KiB to 1MiB", c.HTTP.MaxHeader)
 	}
+	m.limits(c.Limits)
 	m.retention(c.Retention)
+	m.tracing(c.Tracing)
 	if c.Log.Format != LogText && c.Log.Format != LogJSON {
 		m.add("log.format", "%q is not a log format: write text or json", c.Log.Format)
 	}
@@ -44,20 +51,61 @@ func mistakes(c Config) Mistakes {
 }
 
 func (m *Mistakes) listen(c Config) {
-	host, port, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		m.add("listen", "%q is not an address: write host:port, such as 127.0.0.1:5000 or [::1]:5000", c.Listen)
+	host, ok := m.address("listen", c.Listen)
+	if ok && !c.InsecureNoAuth && !loopback(host) {
+		m.add("listen", "%q can be reached from other machines, and callers are not authenticated yet: "+
+			"listen on a loopback address (127.0.0.1, [::1], localhost), or set insecure_no_auth: true, or --insecure-no-auth, "+
+			"to let everyone who can reach it push and delete", c.Listen)
+	}
+}
+
+func (m *Mistakes) admin(a Admin) {
+	if a.Listen == "" {
 		return
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		m.add("listen", "%q is not a port: write a number from 0 (any free port) to 65535", port)
-	} else if strconv.FormatUint(n, 10) != port {
-		m.add("listen", "%q is not a port: write it as %d", port, n)
+	host, ok := m.address("admin.listen", a.Listen)
+	if ok && !a.Public && !loopback(host) {
+		m.add("admin.listen", "%q can be reached from other machines, and nobody is asked who he is there: "+
+			"listen on a loopback address (127.0.0.1, [::1], localhost), or set admin.public: true "+
+			"and keep strangers out by other means", a.Listen)
 	}
-	if !c.InsecureNoAuth && !loopback(host) {
-		m.add("listen", "%q can be reached from other machines, and callers are not authenticated yet: "+
-			"listen on a loopback address (127.0.0.1, [::1], localhost), or set insecure_no_auth: true "+
-			"to let everyone who can reach it push and delete", c.Listen)
+}
+
+// address checks the form of an address and returns its host.
+func (m *Mistakes) address(key, addr string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		m.add(key, "%q is not an address: write host:port, such as 127.0.0.1:5000 or [::1]:5000", addr)
+		return "", false
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		m.add(key, "%q is not a port: write a number from 0 (any free port) to 65535", port)
+	} else if strconv.FormatUint(n, 10) != port {
+		m.add(key, "%q is not a port: write it as %d", port, n)
+	}
+	return host, true
+}
+
+func (m *Mistakes) limits(l Limits) {
+	m.count("limits.connections", l.Connections)
+	m.count("limits.requests", l.Requests)
+}
+
+func (m *Mistakes) count(key string, n int) {
+	if n < 1 || n > 1_000_000 {
+		m.add(key, "%d is out of bounds: 1 to 1000000", n)
+	}
+}
+
+func (m *Mistakes) tracing(t Tracing) {
+	if t.Endpoint != "" {
+		u, err := url.Parse(t.Endpoint)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			m.add("tracing.endpoint", "is not the URL of a collector: write http://host:4318, or nothing for no traces")
+		}
+	}
+	if !(t.Sample >= 0 && t.Sample <= 1) { // so that not a number is out of bounds too
+		m.add("tracing.sample", "%v is out of bounds: 0 to 1", t.Sample)
 	}
 }
 

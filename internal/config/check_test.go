@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,8 @@ func TestBounds(t *testing.T) {
 		{"postgresql", "catalog.url", "", func(c *config.Config) { c.Catalog.URL = "postgresql:///x?host=/run" }},
 		{"not a URL", "catalog.url", "is not the URL", func(c *config.Config) { c.Catalog.URL = "postgres://%zz" }},
 		{"a file", "catalog.url", "is not the URL", func(c *config.Config) { c.Catalog.URL = "catalog.db" }},
+		{"sparse manifests", "manifests.sparse", "", func(c *config.Config) { c.Manifests.Sparse = config.Allow }},
+		{"perhaps sparse manifests", "manifests.sparse", "allow or deny", func(c *config.Config) { c.Manifests.Sparse = "maybe" }},
 		{"no shards", "catalog.shards", "1 to 64", func(c *config.Config) { c.Catalog.Shards = 0 }},
 		{"65 shards", "catalog.shards", "1 to 64", func(c *config.Config) { c.Catalog.Shards = 65 }},
 		{"64 shards", "catalog.shards", "", func(c *config.Config) { c.Catalog.Shards = 64 }},
@@ -74,6 +77,17 @@ func TestBounds(t *testing.T) {
 			func(c *config.Config) { c.Retention.Tombstones = 29 * 24 * time.Hour }},
 		{"equal", "retention.tombstones", "", func(c *config.Config) { c.Retention.Tombstones = c.Retention.Journal }},
 		{"uploads", "retention.uploads", "1m to", func(c *config.Config) { c.Retention.Uploads = 0 }},
+		{"no drain", "http.drain_time", "", func(c *config.Config) { c.HTTP.DrainTime = 0 }},
+		{"long drain", "http.drain_time", "0s to 1h", func(c *config.Config) { c.HTTP.DrainTime = 2 * time.Hour }},
+		{"no connections", "limits.connections", "1 to 1000000", func(c *config.Config) { c.Limits.Connections = 0 }},
+		{"many requests", "limits.requests", "1 to 1000000", func(c *config.Config) { c.Limits.Requests = 1_000_001 }},
+		{"sample", "tracing.sample", "0 to 1", func(c *config.Config) { c.Tracing.Sample = 1.5 }},
+		{"not a sample", "tracing.sample", "0 to 1", func(c *config.Config) { c.Tracing.Sample = math.NaN() }},
+		{"collector", "tracing.endpoint", "write http://", func(c *config.Config) { c.Tracing.Endpoint = "localhost:4318" }},
+		{"admin", "admin.listen", "", func(c *config.Config) { c.Admin.Listen = "localhost:5001" }},
+		{"public admin", "admin.listen", "set admin.public", func(c *config.Config) { c.Admin.Listen = ":5001" }},
+		{"public admin, allowed", "admin.listen", "", func(c *config.Config) { c.Admin = config.Admin{Listen: ":5001", Public: true} }},
+		{"admin port", "admin.listen", "is not a port", func(c *config.Config) { c.Admin.Listen = "127.0.0.1:http" }},
 		{"format", "log.format", "write text or json", func(c *config.Config) { c.Log.Format = "xml" }},
 	}
 	for _, tt := range tests {

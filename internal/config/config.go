@@ -2,7 +2,12 @@
 // defaults, and a loader that refuses what it does not know and tells every
 // mistake at once, each with its place. It opens nothing and listens on
 // nothing: internal/server turns a Config into a running registry.
+//
+// What the comments of the fields say of their keys is the operators'
+// reference too: docs/configuration.md is generated from them.
 package config
+
+//go:generate go run ./reference ../../docs/configuration.md
 
 import (
 	"log/slog"
@@ -12,34 +17,80 @@ import (
 // Config is everything an operator can choose. Each field names its key in
 // the file. Default has the values of a file that says nothing.
 type Config struct {
-	// Listen (listen) is the address to serve on, "host:port". Port 0 takes
-	// any free port. An empty host is every address of the machine.
+	// Listen (listen) is the address to serve on, host:port. Port 0 takes any
+	// free port. An empty host is every address of the machine; see
+	// insecure_no_auth. The flag --listen wins over it.
 	Listen string
-	// Data (data) is the directory that holds the blobs and, without a
-	// catalog URL, the catalog. Relative to the working directory.
+	// Data (data) is the directory that holds the blobs and, unless
+	// catalog.url is set, the catalog. It is relative to the working directory
+	// and made when it is missing. One process uses it at a time, unless
+	// catalog.url is set. The flag --data wins over it.
 	Data string
-	// Durability (durability) says when a push is acknowledged.
+	// Durability (durability) says when a push is acknowledged: full, when it
+	// is on the disk, so that it survives a power cut; relaxed, when the
+	// operating system has it, so that it survives the end of the process, but
+	// a power cut may take, or damage, the last pushes.
 	Durability Durability
-	// InsecureNoAuth (insecure_no_auth) allows an address that other
-	// machines can reach although callers are not authenticated.
+	// InsecureNoAuth (insecure_no_auth) allows an address that other machines
+	// can reach although callers are not authenticated: everyone who reaches
+	// it may push and delete. The flag --insecure-no-auth sets it.
 	InsecureNoAuth bool
 
+	Admin     Admin
 	Catalog   Catalog
+	Manifests Manifests
 	HTTP      HTTP
+	Limits    Limits
 	Retention Retention
 	Log       Log
+	Tracing   Tracing
+}
+
+// Admin is the listener for operators: health, metrics, profiles.
+type Admin struct {
+	// Listen (admin.listen) is the address of the operators' listener,
+	// host:port, with /healthz, /readyz, /metrics and /debug/pprof/. Empty
+	// means that there is none.
+	Listen string
+	// Public (admin.public) allows admin.listen to be an address that other
+	// machines can reach. Nobody is asked who he is there, and profiles show
+	// what is in memory: a firewall or a network of its own has to keep
+	// strangers out.
+	Public bool
 }
 
 // Catalog says where the catalog is: names, manifests, tags, the journal.
 type Catalog struct {
-	// URL (catalog.url) is empty for SQLite in the data directory, or
-	// postgres://user:password@host/database. It may hold a password: log
-	// Redacted instead.
+	// URL (catalog.url) is where names, manifests, tags and the journal are
+	// kept. Empty means SQLite, in the data directory; for PostgreSQL write
+	// postgres://user:password@host/database. The file then holds a password:
+	// let only the server's user read it.
 	URL string
-	// Shards (catalog.shards) is the number of journal shards of a new
-	// PostgreSQL catalog, 1 to MaxShards. SQLite always has one.
+	// Shards (catalog.shards) is how many journals a new PostgreSQL catalog
+	// writes side by side, 1 to 64. More let more writers work at once and
+	// make cursors longer. The number is fixed when the catalog is made.
+	// SQLite always has one.
 	Shards int
 }
+
+// Manifests says which manifests are accepted.
+type Manifests struct {
+	// Sparse (manifests.sparse) says whether a manifest may refer to blobs
+	// and manifests that are not in its repository, such as an index of which
+	// some platforms were left out: deny, it is refused, and the client is
+	// told what is missing; allow, it is taken with a warning, and what is
+	// missing may follow.
+	Sparse Permission
+}
+
+// Permission allows or denies.
+type Permission string
+
+// The permissions.
+const (
+	Allow Permission = "allow"
+	Deny  Permission = "deny"
+)
 
 // MaxShards is the greatest number of journal shards: each costs every cursor
 // a few bytes.
@@ -57,43 +108,71 @@ const (
 	Relaxed Durability = "relaxed"
 )
 
-// HTTP holds the bounds of a connection.
+// HTTP holds the times and bounds of a connection.
 type HTTP struct {
 	// HeaderTimeout (http.header_timeout) is how long a client may take to
-	// send a request's header.
+	// send a request's header, 1s to 10m.
 	HeaderTimeout time.Duration
 	// BodyIdle (http.body_idle) is how long a request's body, or the reader
-	// of an answer, may move no byte.
+	// of an answer, may move no byte before the connection is closed, 1s to
+	// 1h. An upload that was cut off can be resumed.
 	BodyIdle time.Duration
-	// IdleTimeout (http.idle_timeout) is how long a connection may wait for
-	// its next request.
+	// IdleTimeout (http.idle_timeout) is how long an open connection may wait
+	// for its next request, 1s to 1h.
 	IdleTimeout time.Duration
+	// DrainTime (http.drain_time) is how long requests in flight may go on
+	// when the server is told to stop, 0s to 1h. Then they are cut; uploads
+	// can be resumed. What stops the process in the end, such as systemd or
+	// a container runtime, must allow some seconds more.
+	DrainTime time.Duration
 	// MaxHeader (http.max_header) is the size of the largest request header
-	// accepted, in bytes.
+	// accepted, 4KiB to 1MiB.
 	MaxHeader ByteSize
 	// AbsoluteLocations (http.absolute_locations) writes Location headers as
-	// whole URLs, for old clients that cannot follow a path.
+	// whole URLs, from the request's Host, for old clients that cannot follow
+	// a path.
 	AbsoluteLocations bool
+}
+
+// Limits bound what clients may take together, and one upload alone.
+type Limits struct {
+	// Connections (limits.connections) is how many connections may be open,
+	// 1 to 1000000. Further ones wait until one is closed.
+	Connections int
+	// Requests (limits.requests) is how many requests may be worked on at the
+	// same time, 1 to 1000000. Further ones are answered 503 UNAVAILABLE and
+	// told when to try again. Deltas that wait for a change do not count.
+	Requests int
+	// BlobSize (limits.blob_size) is the size of the largest blob accepted;
+	// 0B means that there is no limit. A manifest may have 4 MiB, always.
+	BlobSize ByteSize
 }
 
 // Retention says how long traces of the past are kept. What is live never
 // expires.
 type Retention struct {
 	// Journal (retention.journal) is how long the record of every change is
-	// kept.
+	// kept, 1d at least.
 	Journal time.Duration
-	// Tombstones (retention.tombstones) is how long a deletion is
-	// remembered, and so how old a cursor may be. Not less than Journal.
+	// Tombstones (retention.tombstones) is how long a deletion is remembered,
+	// and so how old a cursor may be: a client that comes back later lists
+	// everything again. It is not shorter than retention.journal.
 	Tombstones time.Duration
 	// Uploads (retention.uploads) is how long an unfinished upload is kept
-	// after its last byte.
+	// after its last byte, 1m at least.
 	Uploads time.Duration
 }
 
 // Log says what is logged, on standard error.
 type Log struct {
-	Level  slog.Level // log.level
-	Format LogFormat  // log.format
+	// Level (log.level) is the least level that is logged: debug, info, warn
+	// or error.
+	Level slog.Level
+	// Format (log.format) is text, key=value pairs, or json, one object a
+	// line.
+	Format LogFormat
+	// Access (log.access) logs a line for each request, at level info.
+	Access bool
 }
 
 // LogFormat is the form of a log line.
@@ -105,6 +184,17 @@ const (
 	LogJSON LogFormat = "json" // one object a line
 )
 
+// Tracing says where spans are sent.
+type Tracing struct {
+	// Endpoint (tracing.endpoint) is the URL of an OpenTelemetry collector
+	// that takes OTLP over HTTP, such as http://127.0.0.1:4318. Empty means
+	// that nothing is traced.
+	Endpoint string
+	// Sample (tracing.sample) is the part of the requests that are traced, 0
+	// to 1. A request that comes with a traceparent follows what that says.
+	Sample float64
+}
+
 // Default is the configuration of a file that says nothing.
 func Default() Config {
 	return Config{
@@ -112,17 +202,21 @@ func Default() Config {
 		Data:       "./lading-data",
 		Durability: Full,
 		Catalog:    Catalog{Shards: 16},
+		Manifests:  Manifests{Sparse: Deny},
 		HTTP: HTTP{
 			HeaderTimeout: 10 * time.Second,
 			BodyIdle:      time.Minute,
 			IdleTimeout:   2 * time.Minute,
+			DrainTime:     6 * time.Second,
 			MaxHeader:     64 << 10,
 		},
+		Limits: Limits{Connections: 10_000, Requests: 2000},
 		Retention: Retention{
 			Journal:    30 * 24 * time.Hour,
 			Tombstones: 90 * 24 * time.Hour,
 			Uploads:    24 * time.Hour,
 		},
-		Log: Log{Level: slog.LevelInfo, Format: LogText},
+		Log:     Log{Level: slog.LevelInfo, Format: LogText, Access: true},
+		Tracing: Tracing{Sample: 0.1},
 	}
 }

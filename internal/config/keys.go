@@ -9,26 +9,42 @@ import (
 	"time"
 )
 
-// keys is the one table of what may stand in a file: how the text of each key
-// becomes a field. The functions only read; Check judges the value. Their
-// errors say what is wrong and what is allowed.
-var keys = map[string]func(c *Config, text string) error{
-	"listen":                  func(c *Config, s string) error { return str(&c.Listen, s) },
-	"data":                    func(c *Config, s string) error { return str(&c.Data, s) },
-	"durability":              func(c *Config, s string) error { return str(&c.Durability, s) },
-	"insecure_no_auth":        func(c *Config, s string) error { return boolean(&c.InsecureNoAuth, s) },
-	"catalog.url":             func(c *Config, s string) error { return str(&c.Catalog.URL, s) },
-	"catalog.shards":          func(c *Config, s string) error { return integer(&c.Catalog.Shards, s) },
-	"http.header_timeout":     func(c *Config, s string) error { return duration(&c.HTTP.HeaderTimeout, s) },
-	"http.body_idle":          func(c *Config, s string) error { return duration(&c.HTTP.BodyIdle, s) },
-	"http.idle_timeout":       func(c *Config, s string) error { return duration(&c.HTTP.IdleTimeout, s) },
-	"http.max_header":         func(c *Config, s string) error { return size(&c.HTTP.MaxHeader, s) },
-	"http.absolute_locations": func(c *Config, s string) error { return boolean(&c.HTTP.AbsoluteLocations, s) },
-	"retention.journal":       func(c *Config, s string) error { return duration(&c.Retention.Journal, s) },
-	"retention.tombstones":    func(c *Config, s string) error { return duration(&c.Retention.Tombstones, s) },
-	"retention.uploads":       func(c *Config, s string) error { return duration(&c.Retention.Uploads, s) },
-	"log.level":               func(c *Config, s string) error { return level(&c.Log.Level, s) },
-	"log.format":              func(c *Config, s string) error { return str(&c.Log.Format, s) },
+// A field is what a key of the file becomes. read only understands the text;
+// Check judges the value. Its errors say what is wrong and what is allowed.
+// write gives a text that read understands.
+type field struct {
+	read  func(c *Config, text string) error
+	write func(c Config) string
+}
+
+// keys is the one table of what may stand in a file.
+var keys = map[string]field{
+	"listen":                  str(func(c *Config) *string { return &c.Listen }),
+	"data":                    str(func(c *Config) *string { return &c.Data }),
+	"durability":              str(func(c *Config) *Durability { return &c.Durability }),
+	"insecure_no_auth":        boolean(func(c *Config) *bool { return &c.InsecureNoAuth }),
+	"admin.listen":            str(func(c *Config) *string { return &c.Admin.Listen }),
+	"admin.public":            boolean(func(c *Config) *bool { return &c.Admin.Public }),
+	"catalog.url":             str(func(c *Config) *string { return &c.Catalog.URL }),
+	"catalog.shards":          integer(func(c *Config) *int { return &c.Catalog.Shards }),
+	"manifests.sparse":        str(func(c *Config) *Permission { return &c.Manifests.Sparse }),
+	"http.header_timeout":     duration(func(c *Config) *time.Duration { return &c.HTTP.HeaderTimeout }),
+	"http.body_idle":          duration(func(c *Config) *time.Duration { return &c.HTTP.BodyIdle }),
+	"http.idle_timeout":       duration(func(c *Config) *time.Duration { return &c.HTTP.IdleTimeout }),
+	"http.drain_time":         duration(func(c *Config) *time.Duration { return &c.HTTP.DrainTime }),
+	"http.max_header":         size(func(c *Config) *ByteSize { return &c.HTTP.MaxHeader }),
+	"http.absolute_locations": boolean(func(c *Config) *bool { return &c.HTTP.AbsoluteLocations }),
+	"limits.connections":      integer(func(c *Config) *int { return &c.Limits.Connections }),
+	"limits.requests":         integer(func(c *Config) *int { return &c.Limits.Requests }),
+	"limits.blob_size":        size(func(c *Config) *ByteSize { return &c.Limits.BlobSize }),
+	"retention.journal":       duration(func(c *Config) *time.Duration { return &c.Retention.Journal }),
+	"retention.tombstones":    duration(func(c *Config) *time.Duration { return &c.Retention.Tombstones }),
+	"retention.uploads":       duration(func(c *Config) *time.Duration { return &c.Retention.Uploads }),
+	"log.level":               level(func(c *Config) *slog.Level { return &c.Log.Level }),
+	"log.format":              str(func(c *Config) *LogFormat { return &c.Log.Format }),
+	"log.access":              boolean(func(c *Config) *bool { return &c.Log.Access }),
+	"tracing.endpoint":        str(func(c *Config) *string { return &c.Tracing.Endpoint }),
+	"tracing.sample":          fraction(func(c *Config) *float64 { return &c.Tracing.Sample }),
 }
 
 // Keys returns every key that a file may hold, sorted.
@@ -69,58 +85,72 @@ func siblings(key string) string {
 	return strings.Join(names, ", ")
 }
 
-func str[S ~string](to *S, text string) error {
-	*to = S(text)
-	return nil
+func str[S ~string](at func(*Config) *S) field {
+	return field{
+		read:  func(c *Config, text string) error { *at(c) = S(text); return nil },
+		write: func(c Config) string { return strconv.Quote(string(*at(&c))) },
+	}
 }
 
-func boolean(to *bool, text string) error {
-	switch text {
-	case "true":
-		*to = true
-	case "false":
-		*to = false
-	default:
-		return fmt.Errorf("%q is not a yes or no: write true or false", text)
+// parsed is the field of a type that has a parser and a text.
+func parsed[T any](at func(*Config) *T, parse func(string) (T, error), text func(T) string) field {
+	return field{
+		read: func(c *Config, s string) error {
+			v, err := parse(s)
+			if err == nil {
+				*at(c) = v
+			}
+			return err
+		},
+		write: func(c Config) string { return text(*at(&c)) },
 	}
-	return nil
 }
 
-func integer(to *int, text string) error {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return fmt.Errorf("%q is not a whole number", text)
-	}
-	*to = n
-	return nil
+func boolean(at func(*Config) *bool) field {
+	return parsed(at, func(text string) (bool, error) {
+		if text != "true" && text != "false" {
+			return false, fmt.Errorf("%q is not a yes or no: write true or false", text)
+		}
+		return text == "true", nil
+	}, strconv.FormatBool)
 }
 
-func level(to *slog.Level, text string) error {
-	levels := map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
-	}
-	l, ok := levels[text]
-	if !ok {
-		return fmt.Errorf("%q is not a log level: write debug, info, warn or error", text)
-	}
-	*to = l
-	return nil
+func integer(at func(*Config) *int) field {
+	return parsed(at, func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a whole number", text)
+		}
+		return n, nil
+	}, strconv.Itoa)
 }
 
-func duration(to *time.Duration, text string) error {
-	d, err := ParseDuration(text)
-	if err != nil {
-		return err
-	}
-	*to = d
-	return nil
+func fraction(at func(*Config) *float64) field {
+	return parsed(at, func(text string) (float64, error) {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a number: write one from 0 to 1, such as 0.1", text)
+		}
+		return f, nil
+	}, func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) })
 }
 
-func size(to *ByteSize, text string) error {
-	n, err := ParseByteSize(text)
-	if err != nil {
-		return err
-	}
-	*to = n
-	return nil
+var levels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
+
+func level(at func(*Config) *slog.Level) field {
+	return parsed(at, func(text string) (slog.Level, error) {
+		l, ok := levels[text]
+		if !ok {
+			return 0, fmt.Errorf("%q is not a log level: write debug, info, warn or error", text)
+		}
+		return l, nil
+	}, func(l slog.Level) string { return strings.ToLower(l.String()) })
+}
+
+func duration(at func(*Config) *time.Duration) field {
+	return parsed(at, ParseDuration, formatDuration)
+}
+
+func size(at func(*Config) *ByteSize) field { return parsed(at, ParseByteSize, ByteSize.String) }

@@ -134,7 +134,7 @@ func (l *loader) entry(key string, name, value *yaml.Node) {
 		l.wrong(l.place(name), "", "is not a key: write one of %s", siblings(key))
 	case section(key):
 		l.group(key+".", value)
-	case keys[key] == nil:
+	case keys[key].read == nil:
 		l.wrong(l.place(name), key, "is not a key that is known here: write one of %s", siblings(key))
 	case value.Kind != yaml.ScalarNode:
 		l.wrong(l.place(value), key, "takes a single value")
@@ -147,12 +147,12 @@ func (l *loader) entry(key string, name, value *yaml.Node) {
 
 func (l *loader) set(place, key, text string) {
 	l.places[key] = place
-	set := keys[key]
-	if set == nil {
+	read := keys[key].read
+	if read == nil {
 		l.wrong(place, key, "is not a key that is known here")
 		return
 	}
-	if err := set(&l.config, text); err != nil {
+	if err := read(&l.config, text); err != nil {
 		l.wrong(place, key, "%s", err)
 	}
 }

@@ -57,18 +57,27 @@ func TestLoadEverything(t *testing.T) {
 data: /srv/lading
 durability: relaxed
 insecure_no_auth: true
+admin: {listen: ":81", public: true}
 catalog: {url: "postgres://u:p@db/lading", shards: 4}
-http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, max_header: 1MiB, absolute_locations: true}
+http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true}
 retention: {journal: 10d, tombstones: 20d, uploads: 1h30m}
-log: {level: debug, format: json}
+manifests: {sparse: allow}
+limits: {connections: 5, requests: 6, blob_size: 7GiB}
+log: {level: debug, format: json, access: false}
+tracing: {endpoint: "https://otel.example/x", sample: 1}
 `
 	want := config.Config{
 		Listen: "0.0.0.0:80", Data: "/srv/lading", Durability: config.Relaxed, InsecureNoAuth: true,
-		Catalog: config.Catalog{URL: "postgres://u:p@db/lading", Shards: 4},
+		Admin:     config.Admin{Listen: ":81", Public: true},
+		Catalog:   config.Catalog{URL: "postgres://u:p@db/lading", Shards: 4},
+		Manifests: config.Manifests{Sparse: config.Allow},
 		HTTP: config.HTTP{HeaderTimeout: 3 * time.Second, BodyIdle: 90 * time.Second, IdleTimeout: 5 * time.Minute,
+			DrainTime: 25 * time.Second,
 			MaxHeader: 1 << 20, AbsoluteLocations: true},
 		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute},
+		Limits:    config.Limits{Connections: 5, Requests: 6, BlobSize: 7 << 30},
 		Log:       config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
+		Tracing:   config.Tracing{Endpoint: "https://otel.example/x", Sample: 1},
 	}
 	got, err := config.Parse("f", []byte(text))
 	if err != nil {
@@ -76,6 +85,26 @@ log: {level: debug, format: json}
 	}
 	if got != want {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// TestTextIsRead: what Text writes, Parse reads, but for the secrets.
+func TestTextIsRead(t *testing.T) {
+	c := config.Default()
+	c.Listen, c.Data, c.Admin.Listen, c.Log.Level = "[::1]:80", "a b: #c\n", ":81", slog.LevelError
+	c.Admin.Public, c.Limits.BlobSize, c.Tracing.Sample, c.Retention.Uploads = true, 3<<20, 0.25, 90*time.Minute
+	if got, err := config.Parse("f", []byte(c.Text())); err != nil || got != c {
+		t.Errorf("%v\n%s\ngot\n%+v", err, c.Text(), got)
+	}
+	c.Catalog.URL = "postgres://user:hunter2@db/lading?password=hunter3"
+	text := c.Text()
+	if strings.Contains(text, "hunter") || strings.Contains(text, "user") || !strings.Contains(text, "  url: \"postgres://db/lading\"\n") {
+		t.Error(text)
+	}
+	for _, key := range config.Keys() {
+		if !strings.Contains(text, key[strings.LastIndexByte(key, '.')+1:]+": ") {
+			t.Errorf("%s is not shown", key)
+		}
 	}
 }
 
@@ -129,11 +158,11 @@ insecure_no_auth: maybe
 		t.Fatalf("got %v, want Mistakes", err)
 	}
 	want := []string{
-		`lading.yaml:2: dta: is not a key that is known here: write one of catalog, data, durability, http,`,
+		`lading.yaml:2: dta: is not a key that is known here: write one of admin, catalog, data, durability, http,`,
 		`lading.yaml:5: catalog.shards: "many" is not a whole number`,
 		`lading.yaml:6: catalog.replicas: is not a key that is known here: write one of shards, url`,
 		`lading.yaml:8: http.body_idle: "60" is not a duration: write a number with a unit, such as 90s`,
-		`lading.yaml:12: log: is not a group of keys: write format, level, each with a value`,
+		`lading.yaml:12: log: is not a group of keys: write access, format, level, each with a value`,
 		`lading.yaml:13: durability: has no value`,
 		`lading.yaml:14: data: takes a single value`,
 		`lading.yaml:15: data: is there twice: the first is in line 14`,
@@ -169,7 +198,7 @@ func TestNotYAML(t *testing.T) {
 	for text, want := range map[string]string{
 		"listen: [":                "f:1: is not YAML: ",
 		"data: a\n\tlisten: b\n":   "f:2: is not YAML: ",
-		"just words":               "f:1: is not a group of keys: write catalog, ",
+		"just words":               "f:1: is not a group of keys: write admin, ",
 		"data: a\n---\ndata: b\n":  "f:2: a second document begins here",
 		"? [a]\n: b\n":             "f:1: is not a key: write one of ",
 		"catalog.url: x":           "f:1: is not a key: write one of ",

@@ -80,16 +80,3 @@ func formatDuration(d time.Duration) string {
 	}
 	return s
 }
-
-// Redacted is the URL without what may be secret, for a log: "sqlite" when
-// there is none.
-func (c Catalog) Redacted() string {
-	if c.URL == "" {
-		return "sqlite"
-	}
-	rest, _, _ := strings.Cut(c.URL, "?") // may hold password=
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
-	}
-	return "postgres://" + strings.TrimPrefix(strings.TrimPrefix(rest, "postgresql://"), "postgres://")
-}
