@@ -98,6 +98,18 @@ type PutOptions struct {
 	// Tags are the tags that shall point to the manifest; none leaves it
 	// untagged.
 	Tags []string
+	// If is what must hold of the one tag, or without a tag of the manifest
+	// with this digest, for the manifest to be put.
+	If Precondition
+	// FromBlob names a blob of the same repository whose bytes are the
+	// manifest's, which then brings none itself.
+	FromBlob Digest
+}
+
+// DeleteOptions says under which conditions something is deleted.
+type DeleteOptions struct {
+	// If is what must hold of the tag, or of the manifest, to be deleted.
+	If Precondition
 }
 
 // Receipt is what a registry answers to a manifest that it has taken.
@@ -108,20 +120,29 @@ type Receipt struct {
 	Subject Digest
 	// Tags are the tags that now point to the manifest because of this call.
 	Tags []string
+	// Warnings are sentences for the person who pushed: what was accepted and
+	// may still be a mistake (distribution-spec, "Warnings"). Nothing in them
+	// is for programs.
+	Warnings []string
 }
 
 // Writer adds content.
 type Writer interface {
 	// PutManifest stores a manifest, moves the tags to it and journals both
 	// in one transaction. Putting what is there already changes nothing and
-	// journals nothing.
+	// journals nothing. The condition is checked in the same transaction, and
+	// also when there is nothing to change.
 	//
 	// Errors: NAME_INVALID, TAG_INVALID, DIGEST_INVALID, MANIFEST_INVALID,
-	// MANIFEST_BLOB_UNKNOWN, SIZE_INVALID, STORAGE_FULL.
+	// MANIFEST_TOO_LARGE, MANIFEST_BLOB_UNKNOWN (also for a FromBlob that is
+	// not in the repository), PRECONDITION_FAILED, PARAMETER_INVALID (a
+	// condition on several tags), SIZE_INVALID, STORAGE_FULL.
 	PutManifest(ctx context.Context, repo string, m Manifest, opt PutOptions) (Receipt, error)
 
 	// StartBlob begins an upload. A want with a digest or a size tells the
-	// registry what to expect; both may be empty.
+	// registry what to expect; both may be empty. A digest that is an
+	// algorithm with nothing behind its colon ("sha512:") tells that one
+	// alone.
 	//
 	// Errors: NAME_INVALID, DIGEST_INVALID, STORAGE_FULL.
 	StartBlob(ctx context.Context, repo string, want Descriptor) (BlobWriter, error)
@@ -133,7 +154,9 @@ type Writer interface {
 	ResumeBlob(ctx context.Context, repo, id string) (BlobWriter, error)
 
 	// MountBlob makes a blob that repository from holds available in
-	// repository to, without moving a byte.
+	// repository to, without moving a byte. An empty from stands for any
+	// repository that the caller may read; so many are looked at and no more,
+	// and none that the caller may not read makes a difference.
 	//
 	// Errors: NAME_INVALID, BLOB_UNKNOWN (also where the caller may not read
 	// from).
@@ -162,18 +185,27 @@ type BlobWriter interface {
 	Close() error
 }
 
+// Expecter is an optional interface of a BlobWriter. Bytes are hashed while
+// they arrive; when the digest at the end is of another algorithm than the
+// registry took, they have to be read again. Expect tells the algorithm of an
+// upload that has no bytes yet; later, and for an algorithm that the registry
+// does not know, it does nothing.
+type Expecter interface {
+	Expect(alg digest.Algorithm)
+}
+
 // Deleter removes four different things, each its own way.
 type Deleter interface {
 	// DeleteTag removes a tag; the manifest stays.
 	//
-	// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN.
-	DeleteTag(ctx context.Context, repo, tag string) error
+	// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN, PRECONDITION_FAILED.
+	DeleteTag(ctx context.Context, repo, tag string, opt DeleteOptions) error
 
 	// DeleteManifest removes a manifest and every tag that points to it.
 	//
-	// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN, DENIED (409) when a live index
-	// of the repository lists it.
-	DeleteManifest(ctx context.Context, repo string, d Digest) error
+	// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN, PRECONDITION_FAILED, DENIED
+	// (409) when a live index of the repository lists it.
+	DeleteManifest(ctx context.Context, repo string, d Digest, opt DeleteOptions) error
 
 	// DeleteBlob unlinks a blob from the repository.
 	//
@@ -207,6 +239,12 @@ type Lister interface {
 	// Repositories returns up to n names of repositories that sort bytewise
 	// after last.
 	Repositories(ctx context.Context, last string, n int) (Names, error)
+
+	// Search returns names of repositories that begin with, or contain, a
+	// text: for people who look for a name, not for programs that need all.
+	//
+	// Errors: PARAMETER_INVALID.
+	Search(ctx context.Context, q SearchQuery) (Names, error)
 
 	// Referrers returns one page of the manifests whose subject is the
 	// digest, oldest digest first in bytewise order. A repository or subject

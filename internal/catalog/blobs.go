@@ -56,6 +56,7 @@ func (c *Catalog) LinkBlob(ctx context.Context, repo string, b Blob) error {
 			tx.Exec(`INSERT INTO blob_content(blob,bytes) VALUES(?,?) ON CONFLICT(blob) DO UPDATE SET bytes=excluded.bytes`, blobID, b.Bytes)
 		}
 		tx.Exec(`INSERT INTO repository_blob(repo,blob) VALUES(?,?)`, repoID, blobID)
+		foundMissing(tx, repoID, blobID, enc)
 		return nil
 	})
 }

@@ -15,10 +15,16 @@ import (
 // deleteStep bounds the tags that one transaction removes.
 const deleteStep = 1000
 
-// DeleteTag removes a tag.
-//
-// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN; what a Rule answers.
+// DeleteTag is DeleteTagIf without a condition.
 func (c *Catalog) DeleteTag(ctx context.Context, repo, tag, actor string) error {
+	return c.DeleteTagIf(ctx, repo, tag, actor, lading.Precondition{})
+}
+
+// DeleteTagIf removes a tag if the condition holds of it.
+//
+// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN, PRECONDITION_FAILED; what a Rule
+// answers.
+func (c *Catalog) DeleteTagIf(ctx context.Context, repo, tag, actor string, when lading.Precondition) error {
 	return c.remove(ctx, repo, actor, func(tx *sqldb.Tx, r *repositoryRow, lists []int64, actor int64) error {
 		found := map[string]*tagRow{}
 		err := tx.Batch(sqldb.Q{SQL: selectTags + ` WHERE t.repo=? AND t.name=?`, Args: []any{r.id, tag}, Scan: func(rows sqldb.Rows) error { return scanTags(rows, found) }})
@@ -28,6 +34,9 @@ func (c *Catalog) DeleteTag(ctx context.Context, repo, tag, actor string) error 
 		t := found[tag]
 		if t == nil {
 			return lading.ErrManifestUnknown.With("there is no tag %s in this repository", tag)
+		}
+		if err := holds(when, t.to); err != nil {
+			return err
 		}
 		if err := c.check(tx, Change{Repository: repo, Tags: []string{tag}, Delete: true}); err != nil {
 			return err
@@ -41,16 +50,21 @@ func (c *Catalog) DeleteTag(ctx context.Context, repo, tag, actor string) error 
 	})
 }
 
-// DeleteManifest removes a manifest, after the tags that point to it: those in
+// DeleteManifest is DeleteManifestIf without a condition.
+func (c *Catalog) DeleteManifest(ctx context.Context, repo string, d digest.Digest, actor string) error {
+	return c.DeleteManifestIf(ctx, repo, d, actor, lading.Precondition{})
+}
+
+// DeleteManifestIf removes a manifest, after the tags that point to it: those in
 // transactions of at most deleteStep, so that a manifest with very many tags
 // does not stop all others.
 //
-// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN, CONFLICT when an index lists it;
-// what a Rule answers.
-func (c *Catalog) DeleteManifest(ctx context.Context, repo string, d digest.Digest, actor string) error {
+// Errors: NAME_UNKNOWN, MANIFEST_UNKNOWN, PRECONDITION_FAILED, CONFLICT when
+// an index lists it; what a Rule answers.
+func (c *Catalog) DeleteManifestIf(ctx context.Context, repo string, d digest.Digest, actor string, when lading.Precondition) error {
 	for more := true; more; {
 		err := c.remove(ctx, repo, actor, func(tx *sqldb.Tx, r *repositoryRow, lists []int64, actor int64) (err error) {
-			more, err = c.deleteManifest(tx, r, lists, actor, d)
+			more, err = c.deleteManifest(tx, r, lists, actor, d, when)
 			return err
 		})
 		if err != nil {
@@ -61,7 +75,7 @@ func (c *Catalog) DeleteManifest(ctx context.Context, repo string, d digest.Dige
 }
 
 // deleteManifest is one step; it returns true if tags are left.
-func (c *Catalog) deleteManifest(tx *sqldb.Tx, r *repositoryRow, lists []int64, actor int64, d digest.Digest) (bool, error) {
+func (c *Catalog) deleteManifest(tx *sqldb.Tx, r *repositoryRow, lists []int64, actor int64, d digest.Digest, when lading.Precondition) (bool, error) {
 	ctx, enc := tx.Context(), EncodeDigest(d)
 	m := &manifestRow{digest: enc}
 	err := tx.QueryRow(ctx, `SELECT id,type,size,tagged,born,mod FROM manifest WHERE repo=? AND digest=?`, r.id, enc).
@@ -73,6 +87,9 @@ func (c *Catalog) deleteManifest(tx *sqldb.Tx, r *repositoryRow, lists []int64, 
 		return false, fmt.Errorf("catalog: delete manifest: %w", err)
 	}
 	m.wasTagged = m.tagged
+	if err := when.Check(d); err != nil {
+		return false, err
+	}
 	if err := c.refuseChild(tx, r, enc); err != nil {
 		return false, err
 	}
@@ -176,6 +193,7 @@ func (ch *change) dropManifest(m *manifestRow, blobs []int64, children [][]byte)
 	for _, d := range children {
 		ch.tx.Exec(`DELETE FROM manifest_child WHERE repo=? AND child=? AND manifest=?`, ch.repo.id, d, m.id)
 	}
+	forgetMissing(ch.tx, m.id)
 	d, _ := DecodeDigest(m.digest)
 	ch.bury(ManifestGone, tombstoneName(d), pos)
 	ch.repo.manifests--

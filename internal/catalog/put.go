@@ -24,8 +24,24 @@ type Manifest struct {
 	// ("…" as its last key tells that some were left out), or empty.
 	Annotations string
 	// Blobs must be linked in the repository; Children must be there as
-	// manifests. MaybeChildren are recorded without being looked for.
-	Blobs, Children, MaybeChildren []digest.Digest
+	// manifests. MaybeBlobs and MaybeChildren are recorded whether or not
+	// they are there.
+	Blobs, Children, MaybeBlobs, MaybeChildren []digest.Digest
+}
+
+// PutOptions says how a manifest is put.
+type PutOptions struct {
+	Tags  []string // to point to it
+	Actor string   // who puts it
+	// If must hold of the tag, if there is exactly one, or else of the
+	// manifest. It is checked even if there is nothing to change.
+	If lading.Precondition
+}
+
+// PutResult is what a put found.
+type PutResult struct {
+	// Missing are those of MaybeBlobs and MaybeChildren that are not there.
+	Missing []digest.Digest
 }
 
 // MissingDetail is the detail of MANIFEST_BLOB_UNKNOWN.
@@ -33,34 +49,45 @@ type MissingDetail struct {
 	Digest digest.Digest `json:"digest"`
 }
 
-// PutManifest stores a manifest and points the tags to it, in one transaction
-// with the journal rows. It changes nothing where nothing is new.
-//
-// Errors: MANIFEST_BLOB_UNKNOWN with a MissingDetail for each digest that is
-// not there; what a Rule answers.
+// PutManifest is PutManifestWith without a condition, of a manifest whose references must
+// all be there.
 func (c *Catalog) PutManifest(ctx context.Context, repo string, m *Manifest, tags []string, actor string) error {
-	p := &put{c: c, name: repo, m: m, tags: slices.Compact(slices.Sorted(slices.Values(tags))), digest: EncodeDigest(m.Digest)}
+	_, err := c.PutManifestWith(ctx, repo, m, PutOptions{Tags: tags, Actor: actor})
+	return err
+}
+
+// PutManifestWith stores a manifest and points the tags to it, in one transaction with the
+// journal rows. It changes nothing where nothing is new.
+//
+// Errors: PRECONDITION_FAILED; MANIFEST_BLOB_UNKNOWN with a MissingDetail for
+// each digest that is not there; what a Rule answers.
+func (c *Catalog) PutManifestWith(ctx context.Context, repo string, m *Manifest, opt PutOptions) (PutResult, error) {
+	p := &put{c: c, name: repo, m: m, when: opt.If, tags: slices.Compact(slices.Sorted(slices.Values(opt.Tags))), digest: EncodeDigest(m.Digest)}
 	var err error
 	if p.lists, err = c.lists(ctx, repo); err != nil {
-		return err
+		return PutResult{}, err
 	}
 	for _, w := range []struct {
 		id   *int64
 		text string
-	}{{&p.mediaType, m.MediaType}, {&p.typ, m.ArtifactType}, {&p.platform, m.Platform}, {&p.actor, actor}} {
+	}{{&p.mediaType, m.MediaType}, {&p.typ, m.ArtifactType}, {&p.platform, m.Platform}, {&p.actor, opt.Actor}} {
 		if *w.id, err = c.word(ctx, w.text); err != nil {
-			return err
+			return PutResult{}, err
 		}
 	}
-	return c.db.Update(ctx, c.Shard(repo), p.run)
+	if err := c.db.Update(ctx, c.Shard(repo), p.run); err != nil {
+		return PutResult{}, err
+	}
+	return PutResult{Missing: unique(slices.Concat(p.missingBlobs, p.missingChildren))}, nil
 }
 
-// put is one PutManifest. run may be called more than once: it resets what it
+// put is one PutManifestWith. run may be called more than once: it resets what it
 // gathered.
 type put struct {
 	c                               *Catalog
 	name                            string
 	m                               *Manifest
+	when                            lading.Precondition
 	tags                            []string
 	lists                           []int64
 	digest                          []byte
@@ -71,11 +98,22 @@ type put struct {
 	current map[string]*tagRow
 	graves  []grave
 	blobs   []int64
+	// Those of the manifest's Maybe lists that are not there.
+	missingBlobs, missingChildren []digest.Digest
 }
 
 func (p *put) run(tx *sqldb.Tx) error {
-	if err := p.read(tx); err != nil {
+	absent, err := p.read(tx)
+	if err != nil {
 		return err
+	}
+	if err := p.condition(); err != nil {
+		return err
+	}
+	// What a manifest that is there refers to was checked, and is held, since
+	// it was put.
+	if p.target == nil && len(absent) > 0 {
+		return missingContent(absent)
 	}
 	moved := slices.DeleteFunc(slices.Clone(p.tags), func(t string) bool {
 		cur := p.current[t]
@@ -92,6 +130,33 @@ func (p *put) run(tx *sqldb.Tx) error {
 	return p.write(tx, moved)
 }
 
+// condition checks what the caller wants to be there, or not to be there.
+func (p *put) condition() error {
+	if p.when.Empty() {
+		return nil
+	}
+	current := p.target
+	if len(p.tags) == 1 {
+		current = nil
+		if t := p.current[p.tags[0]]; t != nil {
+			current = t.to
+		}
+	}
+	return holds(p.when, current)
+}
+
+// holds checks a condition on a manifest; nil is none.
+func holds(cond lading.Precondition, m *manifestRow) error {
+	if m == nil {
+		return cond.Check("")
+	}
+	d, err := DecodeDigest(m.digest)
+	if err != nil {
+		return err
+	}
+	return cond.Check(d)
+}
+
 func absent(ds []digest.Digest, found map[string]bool) (out []digest.Digest) {
 	for _, d := range ds {
 		if !found[string(EncodeDigest(d))] {
@@ -102,9 +167,6 @@ func absent(ds []digest.Digest, found map[string]bool) (out []digest.Digest) {
 }
 
 func missingContent(ds []digest.Digest) error {
-	if len(ds) == 0 {
-		return nil
-	}
 	details := make([]MissingDetail, 0, len(ds))
 	for _, d := range ds[:min(len(ds), 100)] {
 		details = append(details, MissingDetail{d})
@@ -175,6 +237,7 @@ func (p *put) create(ch *change, tagged int64) *manifestRow {
 		}
 		ch.tx.Exec(`INSERT INTO manifest_blob(repo,blob,manifest) VALUES`+sqldb.Values(len(ids), 3), args...)
 	}
+	p.createMissing(ch, m.id)
 	for kids := range slices.Chunk(unique(slices.Concat(p.m.Children, p.m.MaybeChildren)), inStep) {
 		args := make([]any, 0, 3*len(kids))
 		for _, d := range kids {

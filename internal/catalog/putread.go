@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
@@ -11,8 +13,9 @@ import (
 // change reads goes to the database at once.
 const ownID = `(SELECT id FROM repository WHERE name=?)`
 
-// read loads all that decides what there is to do, in one round trip.
-func (p *put) read(tx *sqldb.Tx) error {
+// read loads all that decides what there is to do, in one round trip, and
+// returns what must be there and is not.
+func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
 	p.repo, p.target, p.current, p.graves, p.blobs = nil, nil, map[string]*tagRow{}, nil, nil
 	blobs, children := map[string]bool{}, map[string]bool{}
 	qs := []sqldb.Q{
@@ -28,22 +31,20 @@ func (p *put) read(tx *sqldb.Tx) error {
 		qs = append(qs, sqldb.Q{SQL: selectTags + ` WHERE t.repo=` + ownID + ` AND t.name IN ` + sqldb.In(inSize(len(tags))),
 			Args: inArgs([]any{p.name}, tags), Scan: func(rows sqldb.Rows) error { return scanTags(rows, p.current) }})
 	}
-	for chunk := range slices.Chunk(unique(p.m.Blobs), inStep) {
+	for chunk := range slices.Chunk(unique(slices.Concat(p.m.Blobs, p.m.MaybeBlobs)), inStep) {
 		qs = append(qs, sqldb.Q{SQL: `SELECT b.digest,b.id FROM blob b JOIN repository_blob r ON r.blob=b.id AND r.repo=` + ownID + ` WHERE b.shard=? AND b.digest IN ` + sqldb.In(inSize(len(chunk))),
 			Args: inArgs([]any{p.name, tx.Shard()}, chunk), Scan: func(rows sqldb.Rows) error { return p.scanBlobs(rows, blobs) }})
 	}
-	for chunk := range slices.Chunk(unique(p.m.Children), inStep) {
+	for chunk := range slices.Chunk(unique(slices.Concat(p.m.Children, p.m.MaybeChildren)), inStep) {
 		qs = append(qs, sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=` + ownID + ` AND digest IN ` + sqldb.In(inSize(len(chunk))),
 			Args: inArgs([]any{p.name}, chunk), Scan: func(rows sqldb.Rows) error { return scanDigests(rows, children) }})
 	}
 	if err := tx.Batch(qs...); err != nil {
-		return fmt.Errorf("catalog: put %s: %w", p.name, err)
+		return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)
 	}
 	p.share()
-	if p.target != nil {
-		return nil // what it refers to was checked, and is held, since it was put
-	}
-	return missingContent(append(absent(p.m.Blobs, blobs), absent(p.m.Children, children)...))
+	p.missingBlobs, p.missingChildren = absent(p.m.MaybeBlobs, blobs), absent(p.m.MaybeChildren, children)
+	return append(absent(p.m.Blobs, blobs), absent(p.m.Children, children)...), nil
 }
 
 // share makes tags that point to one manifest share its row: each change of

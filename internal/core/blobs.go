@@ -86,7 +86,9 @@ func (r *Registry) StartBlob(ctx context.Context, repo string, want lading.Descr
 	if err != nil {
 		return nil, storageError(err, "start upload")
 	}
-	return &upload{Upload: up, r: r, repo: repo, want: want}, nil
+	u := &upload{Upload: up, r: r, repo: repo, want: want}
+	u.Expect(wanted(want.Digest))
+	return u, nil
 }
 
 // ResumeBlob implements lading.Writer.

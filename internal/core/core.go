@@ -22,13 +22,21 @@ type Registry struct {
 	cat   *catalog.Catalog
 	blobs blob.Store
 	disc  *discover.Engine
+	opt   Options
+}
+
+// Options are the choices of a registry. The zero value is the strict one.
+type Options struct {
+	// Sparse accepts manifests that refer to blobs and manifests which are
+	// not in their repository. The receipt warns of them.
+	Sparse bool
 }
 
 var _ lading.Registry = (*Registry)(nil)
 
 // New returns a registry over its parts, which the caller closes.
-func New(cat *catalog.Catalog, blobs blob.Store, disc *discover.Engine) *Registry {
-	return &Registry{cat: cat, blobs: blobs, disc: disc}
+func New(cat *catalog.Catalog, blobs blob.Store, disc *discover.Engine, opt Options) *Registry {
+	return &Registry{cat: cat, blobs: blobs, disc: disc, opt: opt}
 }
 
 // Manifest implements lading.Reader.
@@ -41,36 +49,14 @@ func (r *Registry) Resolve(ctx context.Context, repo string, ref lading.Referenc
 	return r.cat.StatManifest(ctx, repo, ref)
 }
 
-// PutManifest implements lading.Writer.
-func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manifest, opt lading.PutOptions) (lading.Receipt, error) {
-	if err := checkNames(repo, opt.Tags...); err != nil {
-		return lading.Receipt{}, err
-	}
-	parsed, err := parseManifest(m)
-	if err != nil {
-		return lading.Receipt{}, err
-	}
-	if err := r.readPlatform(ctx, repo, parsed); err != nil {
-		return lading.Receipt{}, err
-	}
-	if err := r.cat.PutManifest(ctx, repo, &parsed.Manifest, opt.Tags, lading.IdentityFrom(ctx).Subject); err != nil {
-		return lading.Receipt{}, catalogError(err)
-	}
-	return lading.Receipt{
-		Descriptor: lading.Descriptor{MediaType: parsed.MediaType, Digest: parsed.Digest, Size: int64(len(m.Bytes))},
-		Subject:    parsed.Subject,
-		Tags:       opt.Tags,
-	}, nil
-}
-
 // DeleteTag implements lading.Deleter.
-func (r *Registry) DeleteTag(ctx context.Context, repo, tag string) error {
-	return catalogError(r.cat.DeleteTag(ctx, repo, tag, lading.IdentityFrom(ctx).Subject))
+func (r *Registry) DeleteTag(ctx context.Context, repo, tag string, opt lading.DeleteOptions) error {
+	return catalogError(r.cat.DeleteTagIf(ctx, repo, tag, lading.IdentityFrom(ctx).Subject, opt.If))
 }
 
 // DeleteManifest implements lading.Deleter.
-func (r *Registry) DeleteManifest(ctx context.Context, repo string, d lading.Digest) error {
-	return catalogError(r.cat.DeleteManifest(ctx, repo, d, lading.IdentityFrom(ctx).Subject))
+func (r *Registry) DeleteManifest(ctx context.Context, repo string, d lading.Digest, opt lading.DeleteOptions) error {
+	return catalogError(r.cat.DeleteManifestIf(ctx, repo, d, lading.IdentityFrom(ctx).Subject, opt.If))
 }
 
 // DeleteBlob implements lading.Deleter. The bytes stay until nothing links to
@@ -103,19 +89,7 @@ func (r *Registry) Repositories(ctx context.Context, last string, n int) (lading
 	if last != "" {
 		grants = grants.After(last)
 	}
-	var out lading.Names
-	for _, rg := range grants.Ranges() {
-		page, err := r.cat.RepositoryNames(ctx, rg, n-len(out.Names))
-		if err != nil {
-			return out, err
-		}
-		out.Names = append(out.Names, page.Names...)
-		if page.More {
-			out.More = true
-			return out, nil
-		}
-	}
-	return out, nil
+	return r.names(ctx, grants, n)
 }
 
 // Referrers implements lading.Lister.

@@ -38,7 +38,7 @@ func each(t *testing.T, fn func(t *testing.T, ctx context.Context, r *Registry))
 			t.Fatal(err)
 		}
 		ctx = lading.WithIdentity(ctx, lading.Identity{Subject: "ada"})
-		fn(t, see(ctx, lading.AllGrants()), New(cat, blob.NewMemory(), disc))
+		fn(t, see(ctx, lading.AllGrants()), New(cat, blob.NewMemory(), disc, Options{}))
 	})
 }
 
@@ -164,7 +164,7 @@ func TestMount(t *testing.T) {
 		narrow := see(ctx, lading.NewGrants(lading.RepositoryRange("mine")))
 		for name, do := range map[string]func() error{
 			"may not read": func() error { _, err := r.MountBlob(narrow, "mine", "private/x", d); return err },
-			"no from":      func() error { _, err := r.MountBlob(ctx, "mine", "", d); return err },
+			"nowhere":      func() error { _, err := r.MountBlob(narrow, "mine", "", d); return err },
 			"not there":    func() error { _, err := r.MountBlob(ctx, "mine", "private/y", d); return err },
 			"other blob":   func() error { _, err := r.MountBlob(ctx, "mine", "private/x", anyDigest); return err },
 		} {

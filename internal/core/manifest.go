@@ -43,7 +43,8 @@ type document struct {
 // parsed is what the catalog keeps of a manifest, and its image config.
 type parsed struct {
 	catalog.Manifest
-	config *ocispec.Descriptor // of an image, whose platform is in its config
+	config  *ocispec.Descriptor // of an image, whose platform is in its config
+	untyped bool                // the document does not say what it is
 }
 
 // parseManifest reads a manifest and checks it.
@@ -67,6 +68,7 @@ func parseManifest(m lading.Manifest) (*parsed, error) {
 	if err := doc.check(p.MediaType); err != nil {
 		return nil, err
 	}
+	p.untyped = doc.MediaType == ""
 	p.ArtifactType = doc.ArtifactType
 	if p.ArtifactType == "" && doc.Config != nil {
 		p.ArtifactType = doc.Config.MediaType

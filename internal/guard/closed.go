@@ -49,12 +49,12 @@ func (Closed) MountBlob(context.Context, string, string, lading.Digest) (lading.
 }
 
 // DeleteTag refuses.
-func (Closed) DeleteTag(context.Context, string, string) error {
+func (Closed) DeleteTag(context.Context, string, string, lading.DeleteOptions) error {
 	return lading.ErrDenied
 }
 
 // DeleteManifest refuses.
-func (Closed) DeleteManifest(context.Context, string, lading.Digest) error {
+func (Closed) DeleteManifest(context.Context, string, lading.Digest, lading.DeleteOptions) error {
 	return lading.ErrDenied
 }
 
@@ -80,6 +80,11 @@ func (Closed) Tags(context.Context, string, string, int) (lading.Names, error) {
 
 // Repositories refuses.
 func (Closed) Repositories(context.Context, string, int) (lading.Names, error) {
+	return lading.Names{}, lading.ErrDenied
+}
+
+// Search refuses.
+func (Closed) Search(context.Context, lading.SearchQuery) (lading.Names, error) {
 	return lading.Names{}, lading.ErrDenied
 }
 

@@ -61,6 +61,19 @@ func (g *guarded) write(ctx context.Context, repo string) (context.Context, erro
 	return ctx, g.access.Write(ctx, repo)
 }
 
+// change opens a repository for a change under a condition. Whether one holds
+// tells what is there: who may not read the repository may not ask.
+func (g *guarded) change(ctx context.Context, repo string, cond lading.Precondition) (context.Context, error) {
+	ctx, err := g.write(ctx, repo)
+	if err != nil || cond.Empty() {
+		return ctx, err
+	}
+	if _, err := g.read(ctx, repo); err != nil {
+		return ctx, lading.ErrDenied.Wrap(err)
+	}
+	return ctx, nil
+}
+
 // see hands on what the caller may see.
 func (g *guarded) see(ctx context.Context) (context.Context, lading.Grants, error) {
 	grants, err := g.access.Grants(ctx)
@@ -104,7 +117,7 @@ func (g *guarded) ResolveBlob(ctx context.Context, repo string, d lading.Digest)
 }
 
 func (g *guarded) PutManifest(ctx context.Context, repo string, m lading.Manifest, opt lading.PutOptions) (lading.Receipt, error) {
-	ctx, err := g.write(ctx, repo)
+	ctx, err := g.change(ctx, repo, opt.If)
 	if err != nil {
 		return lading.Receipt{}, err
 	}
@@ -142,20 +155,20 @@ func (g *guarded) MountBlob(ctx context.Context, to, from string, d lading.Diges
 	return g.reg.MountBlob(ctx, to, from, d)
 }
 
-func (g *guarded) DeleteTag(ctx context.Context, repo, tag string) error {
-	ctx, err := g.write(ctx, repo)
+func (g *guarded) DeleteTag(ctx context.Context, repo, tag string, opt lading.DeleteOptions) error {
+	ctx, err := g.change(ctx, repo, opt.If)
 	if err != nil {
 		return err
 	}
-	return g.reg.DeleteTag(ctx, repo, tag)
+	return g.reg.DeleteTag(ctx, repo, tag, opt)
 }
 
-func (g *guarded) DeleteManifest(ctx context.Context, repo string, d lading.Digest) error {
-	ctx, err := g.write(ctx, repo)
+func (g *guarded) DeleteManifest(ctx context.Context, repo string, d lading.Digest, opt lading.DeleteOptions) error {
+	ctx, err := g.change(ctx, repo, opt.If)
 	if err != nil {
 		return err
 	}
-	return g.reg.DeleteManifest(ctx, repo, d)
+	return g.reg.DeleteManifest(ctx, repo, d, opt)
 }
 
 func (g *guarded) DeleteBlob(ctx context.Context, repo string, d lading.Digest) error {
@@ -188,6 +201,10 @@ func (g *guarded) Tags(ctx context.Context, repo, last string, n int) (lading.Na
 
 func (g *guarded) Repositories(ctx context.Context, last string, n int) (lading.Names, error) {
 	return g.reg.Repositories(g.with(ctx), last, n)
+}
+
+func (g *guarded) Search(ctx context.Context, q lading.SearchQuery) (lading.Names, error) {
+	return g.reg.Search(g.with(ctx), q)
 }
 
 func (g *guarded) Referrers(ctx context.Context, repo string, q lading.ReferrersQuery) (lading.Referrers, error) {

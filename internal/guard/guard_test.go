@@ -81,8 +81,10 @@ func (r *recorder) ResumeBlob(ctx context.Context, _, _ string) (lading.BlobWrit
 func (r *recorder) MountBlob(ctx context.Context, _, _ string, _ lading.Digest) (lading.Descriptor, error) {
 	return lading.Descriptor{}, r.note(ctx, "MountBlob")
 }
-func (r *recorder) DeleteTag(ctx context.Context, _, _ string) error { return r.note(ctx, "DeleteTag") }
-func (r *recorder) DeleteManifest(ctx context.Context, _ string, _ lading.Digest) error {
+func (r *recorder) DeleteTag(ctx context.Context, _, _ string, _ lading.DeleteOptions) error {
+	return r.note(ctx, "DeleteTag")
+}
+func (r *recorder) DeleteManifest(ctx context.Context, _ string, _ lading.Digest, _ lading.DeleteOptions) error {
 	return r.note(ctx, "DeleteManifest")
 }
 func (r *recorder) DeleteBlob(ctx context.Context, _ string, _ lading.Digest) error {
@@ -99,6 +101,9 @@ func (r *recorder) Tags(ctx context.Context, _, _ string, _ int) (lading.Names, 
 }
 func (r *recorder) Repositories(ctx context.Context, _ string, _ int) (lading.Names, error) {
 	return lading.Names{}, r.note(ctx, "Repositories")
+}
+func (r *recorder) Search(ctx context.Context, _ lading.SearchQuery) (lading.Names, error) {
+	return lading.Names{}, r.note(ctx, "Search")
 }
 func (r *recorder) Referrers(ctx context.Context, _ string, _ lading.ReferrersQuery) (lading.Referrers, error) {
 	return lading.Referrers{}, r.note(ctx, "Referrers")
@@ -124,7 +129,7 @@ func (r rules) Write(_ context.Context, repo string) error {
 var (
 	readers = []string{"Manifest", "Resolve", "Blob", "ResolveBlob", "Tags", "Referrers"}
 	writers = []string{"PutManifest", "StartBlob", "ResumeBlob", "MountBlob", "DeleteTag", "DeleteManifest", "DeleteBlob", "DeleteRepository"}
-	cut     = []string{"List", "Repositories"}
+	cut     = []string{"List", "Repositories", "Search"}
 )
 
 // TestGuard: each method reaches the registry where it may, with the caller's
@@ -181,6 +186,26 @@ func TestMountFromHidden(t *testing.T) {
 	}
 	if _, err := g.MountBlob(context.Background(), "mine", "", anyDigest); !errors.Is(err, errReached) {
 		t.Errorf("mount from anywhere: %v", err)
+	}
+}
+
+// TestConditionOnHidden: whether a condition holds tells what is there, so
+// that only who may read a repository may ask.
+func TestConditionOnHidden(t *testing.T) {
+	access := rules{read: lading.NewGrants(lading.RepositoryRange("mine")), write: []string{"mine", "writable"}}
+	cond := lading.Precondition{Absent: true}
+	for repo, want := range map[string]error{"mine": errReached, "writable": lading.ErrDenied} {
+		g, ctx := New(&recorder{}, access), context.Background()
+		_, err := g.PutManifest(ctx, repo, lading.Manifest{}, lading.PutOptions{If: cond})
+		for name, err := range map[string]error{
+			"put":             err,
+			"delete tag":      g.DeleteTag(ctx, repo, "a", lading.DeleteOptions{If: cond}),
+			"delete manifest": g.DeleteManifest(ctx, repo, anyDigest, lading.DeleteOptions{If: cond}),
+		} {
+			if !errors.Is(err, want) {
+				t.Errorf("%s in %s: %v", name, repo, err)
+			}
+		}
 	}
 }
 

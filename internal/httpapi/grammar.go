@@ -1,7 +1,11 @@
 package httpapi
 
 import (
+	_ "crypto/sha256" // make the algorithms of go-digest available
+	_ "crypto/sha512"
 	"strings"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading"
 )
@@ -104,18 +108,17 @@ func validRestrictedName(s string) bool {
 	})
 }
 
+// algorithms names, for people, those whose content can be stored.
+const algorithms = "sha256, sha384 or sha512"
+
 // encodedLength is the length of the encoded part for the algorithms whose
-// content can be stored.
+// content can be stored: all that go-digest can compute.
 func encodedLength(algorithm string) int {
-	switch algorithm {
-	case "sha256":
-		return 64
-	case "sha384":
-		return 96
-	case "sha512":
-		return 128
+	alg := digest.Algorithm(algorithm)
+	if !alg.Available() {
+		return 0
 	}
-	return 0
+	return 2 * alg.Size()
 }
 
 // parseDigest returns s as the digest of content that could be here: of an
@@ -124,7 +127,7 @@ func parseDigest(s string) (lading.Digest, error) {
 	algorithm, encoded, _ := strings.Cut(s, ":")
 	n := encodedLength(algorithm)
 	if n == 0 {
-		return "", lading.ErrDigestInvalid.With("the digest's algorithm is not supported: use sha256, sha384 or sha512")
+		return "", lading.ErrDigestInvalid.With("the digest's algorithm is not supported: use %s", algorithms)
 	}
 	if len(encoded) != n || !allBytes(encoded, isHexByte) {
 		return "", lading.ErrDigestInvalid.With("the digest is not valid: %s wants %d lower-case hexadecimal digits", algorithm, n)

@@ -80,7 +80,7 @@ type handler struct {
 	log *slog.Logger
 }
 
-// New returns a handler of /v2/ over the registry. Who is calling is expected
+// New returns a handler of /v2/, and of the search in /v1/, over the registry. Who is calling is expected
 // in the request's context, where a handler around this one puts it.
 //
 // It must not be mounted behind anything that cleans paths with redirects.
@@ -194,7 +194,7 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 	case ActionManifestPut:
 		return h.putManifest(w, r, q)
 	case ActionManifestDelete:
-		return accepted(w, h.deleteManifest(r.Context(), q))
+		return accepted(w, h.deleteManifest(r, q))
 	case ActionTagsList:
 		return h.listTags(w, r, q)
 	case ActionCatalog:
@@ -207,6 +207,10 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 		return h.list(w, r, q)
 	case ActionRepositoryDelete:
 		return accepted(w, h.reg.DeleteRepository(r.Context(), q.Repository))
+	case ActionSearchPing:
+		return h.searchPing(w)
+	case ActionSearch:
+		return h.search(w, r, q)
 	}
 	return lading.ErrInternal.Wrap(fmt.Errorf("no handler for action %d", q.Action))
 }

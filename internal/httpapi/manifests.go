@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +17,9 @@ func (h *handler) getManifest(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
+	if err := checkMatch(r, m.Digest); err != nil {
+		return err
+	}
 	if setManifest(w, r, m.MediaType, m.Digest, int64(len(m.Bytes))) {
 		_, _ = w.Write(m.Bytes) // the client's loss
 	}
@@ -27,6 +29,9 @@ func (h *handler) getManifest(w *response, r *http.Request, q Request) error {
 func (h *handler) headManifest(w *response, r *http.Request, q Request) error {
 	d, err := h.reg.Resolve(r.Context(), q.Repository, q.Reference)
 	if err != nil {
+		return err
+	}
+	if err := checkMatch(r, d.Digest); err != nil {
 		return err
 	}
 	setManifest(w, r, d.MediaType, d.Digest, d.Size)
@@ -50,16 +55,23 @@ func setManifest(w *response, r *http.Request, mediaType string, d lading.Digest
 }
 
 func (h *handler) putManifest(w *response, r *http.Request, q Request) error {
-	m, err := readManifest(w, r)
+	cond, err := preconditionOf(r)
+	if err != nil {
+		return err
+	}
+	if len(q.Tags) > 1 && !cond.Empty() {
+		return lading.InvalidParameter("tag", "a condition is about one tag: put the manifest once for each")
+	}
+	m, err := readManifest(w, r, q)
 	if err != nil {
 		return err
 	}
 	m.Digest = q.Reference.Digest
-	tags := q.Tags
+	opt := lading.PutOptions{Tags: q.Tags, If: cond, FromBlob: q.FromBlob}
 	if q.Reference.Tag != "" {
-		tags = []string{q.Reference.Tag}
+		opt.Tags = []string{q.Reference.Tag}
 	}
-	receipt, err := h.reg.PutManifest(whole(r), q.Repository, m, lading.PutOptions{Tags: tags})
+	receipt, err := h.reg.PutManifest(whole(r), q.Repository, m, opt)
 	if err != nil {
 		return err
 	}
@@ -70,7 +82,8 @@ func (h *handler) createdManifest(w *response, r *http.Request, q Request, recei
 	d := receipt.Descriptor.Digest
 	h.setLocation(w, r, Request{Action: ActionManifestGet, Repository: q.Repository, Reference: lading.Reference{Digest: d}})
 	head := w.Header()
-	head["Docker-Content-Digest"] = []string{string(d)}
+	setDigest(head, d)
+	setWarnings(head, receipt.Warnings)
 	if receipt.Subject != "" {
 		head.Set("Oci-Subject", string(receipt.Subject))
 	}
@@ -80,8 +93,9 @@ func (h *handler) createdManifest(w *response, r *http.Request, q Request, recei
 	return empty(w, http.StatusCreated)
 }
 
-// readManifest reads the body and what the client says it is.
-func readManifest(w *response, r *http.Request) (lading.Manifest, error) {
+// readManifest reads the body and what the client says it is. The body is
+// empty where the bytes are those of a blob.
+func readManifest(w *response, r *http.Request, q Request) (lading.Manifest, error) {
 	mediaType, err := declaredType(r)
 	if err != nil {
 		return lading.Manifest{}, err
@@ -96,6 +110,9 @@ func readManifest(w *response, r *http.Request) (lading.Manifest, error) {
 	}
 	if b.Len() > lading.MaxManifestSize {
 		return lading.Manifest{}, lading.ErrManifestTooLarge
+	}
+	if q.FromBlob != "" && b.Len() > 0 {
+		return lading.Manifest{}, lading.InvalidParameter("from-blob", "the body must be empty: the manifest is the blob")
 	}
 	if mediaType == "" {
 		mediaType = mediaTypeOf(b.Bytes())
@@ -127,9 +144,14 @@ func mediaTypeOf(b []byte) string {
 }
 
 // deleteManifest removes a tag, or a manifest with its tags.
-func (h *handler) deleteManifest(ctx context.Context, q Request) error {
-	if q.Reference.Digest != "" {
-		return h.reg.DeleteManifest(ctx, q.Repository, q.Reference.Digest)
+func (h *handler) deleteManifest(r *http.Request, q Request) error {
+	cond, err := preconditionOf(r)
+	if err != nil {
+		return err
 	}
-	return h.reg.DeleteTag(ctx, q.Repository, q.Reference.Tag)
+	opt := lading.DeleteOptions{If: cond}
+	if q.Reference.Digest != "" {
+		return h.reg.DeleteManifest(r.Context(), q.Repository, q.Reference.Digest, opt)
+	}
+	return h.reg.DeleteTag(r.Context(), q.Repository, q.Reference.Tag, opt)
 }

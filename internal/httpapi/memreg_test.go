@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/lading-dev/lading"
@@ -31,6 +32,8 @@ type memory struct {
 	files string           // a directory: blobs have the method File
 	list  func(context.Context, lading.Query) (lading.Listing, error)
 	calls []lading.Query // of List
+
+	warnings []string // of every receipt
 }
 
 type memRepo struct {
@@ -197,13 +200,28 @@ func (m *memory) PutManifest(_ context.Context, repo string, in lading.Manifest,
 	if in.Digest != "" && in.Digest != d {
 		return lading.Receipt{}, lading.ErrDigestInvalid
 	}
+	if opt.FromBlob != "" {
+		b, err := m.blob(repo, opt.FromBlob)
+		if err != nil {
+			return lading.Receipt{}, lading.ErrManifestBlobUnknown
+		}
+		in.Bytes, d = b, digestOf(b)
+	}
 	in.Digest = d
 	mf, err := parseMemManifest(in)
 	if err != nil {
 		return lading.Receipt{}, err
 	}
+	ref := lading.Reference{Digest: d}
+	if len(opt.Tags) == 1 {
+		ref = lading.Reference{Tag: opt.Tags[0]}
+	}
+	current, _ := m.find(repo, ref)
+	if err := opt.If.Check(current.Digest); err != nil {
+		return lading.Receipt{}, err
+	}
 	m.store(repo, mf, opt.Tags)
-	return lading.Receipt{Descriptor: mf.descriptor(), Subject: mf.subject, Tags: opt.Tags}, nil
+	return lading.Receipt{Descriptor: mf.descriptor(), Subject: mf.subject, Tags: opt.Tags, Warnings: m.warnings}, nil
 }
 
 func parseMemManifest(in lading.Manifest) (memManifest, error) {
@@ -336,13 +354,17 @@ func (m *memory) MountBlob(_ context.Context, to, from string, d lading.Digest) 
 	return lading.Descriptor{}, lading.ErrBlobUnknown
 }
 
-func (m *memory) DeleteTag(_ context.Context, repo, tag string) error {
+func (m *memory) DeleteTag(_ context.Context, repo, tag string, opt lading.DeleteOptions) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.failure("DeleteTag"); err != nil {
 		return err
 	}
-	if _, err := m.find(repo, lading.Reference{Tag: tag}); err != nil {
+	mf, err := m.find(repo, lading.Reference{Tag: tag})
+	if err != nil {
+		return err
+	}
+	if err := opt.If.Check(mf.Digest); err != nil {
 		return err
 	}
 	delete(m.repos[repo].tags, tag)
@@ -350,13 +372,16 @@ func (m *memory) DeleteTag(_ context.Context, repo, tag string) error {
 	return nil
 }
 
-func (m *memory) DeleteManifest(_ context.Context, repo string, d lading.Digest) error {
+func (m *memory) DeleteManifest(_ context.Context, repo string, d lading.Digest, opt lading.DeleteOptions) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.failure("DeleteManifest"); err != nil {
 		return err
 	}
 	if _, err := m.find(repo, lading.Reference{Digest: d}); err != nil {
+		return err
+	}
+	if err := opt.If.Check(d); err != nil {
 		return err
 	}
 	delete(m.repos[repo].manifests, d)
@@ -433,6 +458,28 @@ func (m *memory) Repositories(_ context.Context, last string, n int) (lading.Nam
 		return lading.Names{}, err
 	}
 	return page(slices.Collect(maps.Keys(m.repos)), last, n), nil
+}
+
+func (m *memory) Search(_ context.Context, q lading.SearchQuery) (lading.Names, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.failure("Search"); err != nil {
+		return lading.Names{}, err
+	}
+	var out lading.Names
+	skip := (q.Page - 1) * q.N
+	for _, name := range slices.Sorted(maps.Keys(m.repos)) {
+		switch {
+		case !strings.Contains(name, q.Text):
+		case skip > 0:
+			skip--
+		case len(out.Names) == q.N:
+			out.More = true
+		default:
+			out.Names = append(out.Names, name)
+		}
+	}
+	return out, nil
 }
 
 func (m *memory) Referrers(_ context.Context, repo string, q lading.ReferrersQuery) (lading.Referrers, error) {

@@ -118,6 +118,9 @@ func unsupportedMethod(method string, at endpoint) error {
 // the right: a name may have components such as "blobs", but what an endpoint
 // puts behind the name has none that could be read in two ways.
 func route(path string) (endpoint, Request, error) {
+	if rest, ok := strings.CutPrefix(path, "/v1/"); ok {
+		return routeSearch(rest)
+	}
 	rest, ok := strings.CutPrefix(path, "/v2")
 	if !ok || rest != "" && rest[0] != '/' {
 		return endpoint{}, Request{}, noEndpoint()
@@ -243,15 +246,17 @@ func parseReference(s string) (lading.Reference, error) {
 }
 
 // parseParameters understands the query. The endpoints of the
-// distribution-spec ignore what they do not know, such as the ns= of mirrors;
-// those of the discovery extension never do.
+// distribution-spec ignore what they do not know; those of the discovery
+// extension never do. The ns= of a client that takes the registry for a mirror
+// is ignored as well, which a registry may do: it scopes nothing here, so that
+// no OCI-Namespace is answered (distribution-spec, "Registry Proxying").
 func (q *Request) parseParameters(raw string) error {
 	switch q.Action {
-	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList:
+	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionSearch:
 	default:
 		return nil
 	}
-	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionList {
+	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionList && q.Action != ActionSearch {
 		return nil
 	}
 	v, err := url.ParseQuery(raw)
@@ -264,11 +269,13 @@ func (q *Request) parseParameters(raw string) error {
 	case ActionUploadPut:
 		return q.parseUploadPut(v)
 	case ActionManifestPut:
-		return q.parsePutTags(v)
+		return q.parseManifestPut(v)
 	case ActionTagsList, ActionCatalog:
 		return q.parsePage(v, maxNames)
 	case ActionReferrers:
 		return q.parseReferrers(v)
+	case ActionSearch:
+		return q.parseSearch(v)
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {
 			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)
@@ -386,7 +393,7 @@ func (q *Request) parseAlgorithm(v url.Values) (err error) {
 		return err
 	}
 	if q.Algorithm != "" && encodedLength(q.Algorithm) == 0 {
-		return lading.ErrDigestInvalid.With("the algorithm is not supported: use sha256, sha384 or sha512")
+		return lading.ErrDigestInvalid.With("the algorithm is not supported: use %s", algorithms)
 	}
 	return nil
 }
@@ -401,6 +408,19 @@ func (q *Request) parseUploadPut(v url.Values) error {
 	}
 	q.Digest, err = parseDigest(d)
 	return err
+}
+
+func (q *Request) parseManifestPut(v url.Values) error {
+	blob, err := one(v, "from-blob")
+	if err != nil {
+		return err
+	}
+	if v.Has("from-blob") {
+		if q.FromBlob, err = parseDigest(blob); err != nil {
+			return err
+		}
+	}
+	return q.parsePutTags(v)
 }
 
 // parsePutTags understands the tags of end-7b. A manifest that is put by tag

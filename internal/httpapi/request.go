@@ -34,6 +34,8 @@ const (
 	ActionDiscover                           // the extension _oci: what extensions there are
 	ActionList                               // discovery: a listing or a delta
 	ActionRepositoryDelete                   // discovery: a repository with all that is in it
+	ActionSearchPing                         // /v1/_ping: is there a search
+	ActionSearch                             // /v1/search: names for people
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
@@ -58,6 +60,8 @@ type Request struct {
 	Algorithm string
 	// Tags are the tags to put with a manifest that is put by digest.
 	Tags []string
+	// FromBlob is the blob whose bytes the manifest is; empty when the body is.
+	FromBlob lading.Digest
 	// Limited tells that n= was given, and N is its value.
 	Limited bool
 	N       int
@@ -67,6 +71,8 @@ type Request struct {
 	// value, which may be empty: a referrer without a type.
 	Filtered     bool
 	ArtifactType string
+	// Search is what ActionSearch asks.
+	Search lading.SearchQuery
 	// Query is what ActionList asks; its Scope.Repository is Repository.
 	Query lading.Query
 }
@@ -127,6 +133,10 @@ func (q Request) path() string {
 		return repo + "_lading/list/" + string(q.Query.Kind)
 	case ActionRepositoryDelete:
 		return repo + "_lading/manage/repository"
+	case ActionSearchPing:
+		return "/v1/_ping"
+	case ActionSearch:
+		return "/v1/search"
 	}
 	return repo
 }
@@ -145,6 +155,7 @@ func (q Request) query() url.Values {
 		if len(q.Tags) > 0 {
 			v["tag"] = q.Tags
 		}
+		set(v, "from-blob", string(q.FromBlob))
 	case ActionTagsList, ActionCatalog:
 		q.addPage(v)
 	case ActionReferrers:
@@ -152,6 +163,10 @@ func (q Request) query() url.Values {
 		if q.Filtered {
 			v.Set("artifactType", q.ArtifactType)
 		}
+	case ActionSearch:
+		set(v, "q", q.Search.Text)
+		v.Set("n", strconv.Itoa(q.Search.N))
+		v.Set("page", strconv.Itoa(q.Search.Page))
 	case ActionList:
 		addListParameters(v, q.Query)
 	}

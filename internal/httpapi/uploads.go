@@ -12,10 +12,14 @@ import (
 )
 
 // startUpload begins an upload and tells where it goes on. The digest
-// algorithm that a client announces is checked and no more: the algorithm
-// that counts is that of the digest which closes the upload.
+// algorithm that a client announces spares a second reading of the blob; what
+// counts is that of the digest which closes the upload.
 func (h *handler) startUpload(w *response, r *http.Request, q Request) error {
-	up, err := h.reg.StartBlob(r.Context(), q.Repository, lading.Descriptor{Digest: q.Digest})
+	want := lading.Descriptor{Digest: q.Digest}
+	if want.Digest == "" && q.Algorithm != "" {
+		want.Digest = lading.Digest(q.Algorithm + ":")
+	}
+	up, err := h.reg.StartBlob(r.Context(), q.Repository, want)
 	if err != nil {
 		return err
 	}
@@ -40,10 +44,11 @@ func (h *handler) setUpload(w *response, r *http.Request, q Request, id string, 
 }
 
 // uploadWhole takes a blob in a single POST. A client that sends no body
-// wants to be told where to put it: that is the older meaning of digest=.
+// announces the blob: it is done if the blob is here, where the client may
+// read it, and told where to put it otherwise.
 func (h *handler) uploadWhole(w *response, r *http.Request, q Request) error {
 	if r.ContentLength == 0 && !isEmptyDigest(q.Digest) {
-		return h.startUpload(w, r, q)
+		return h.mountBlob(w, r, q)
 	}
 	want := lading.Descriptor{Digest: q.Digest, Size: max(r.ContentLength, 0)}
 	up, err := h.reg.StartBlob(r.Context(), q.Repository, want)
@@ -109,6 +114,9 @@ func (h *handler) continueUpload(w *response, r *http.Request, q Request) (ladin
 	up, err := h.reg.ResumeBlob(r.Context(), q.Repository, q.Upload)
 	if err != nil {
 		return nil, err
+	}
+	if e, ok := up.(lading.Expecter); ok && q.Digest != "" {
+		e.Expect(q.Digest.Algorithm())
 	}
 	if given && part.first != up.Size() {
 		h.setUpload(w, r, q, up.ID(), up.Size())

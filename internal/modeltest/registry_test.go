@@ -98,11 +98,11 @@ func (d direct) push(user string, doc *document, tags []string) answer {
 }
 
 func (d direct) deleteTag(user, repo, tag string) answer {
-	return answerOf(d.reg().DeleteTag(as(user), repo, tag))
+	return answerOf(d.reg().DeleteTag(as(user), repo, tag, lading.DeleteOptions{}))
 }
 
 func (d direct) deleteManifest(user, repo string, dg digest.Digest) answer {
-	return answerOf(d.reg().DeleteManifest(as(user), repo, dg))
+	return answerOf(d.reg().DeleteManifest(as(user), repo, dg, lading.DeleteOptions{}))
 }
 
 func (d direct) deleteRepository(user, repo string) answer {

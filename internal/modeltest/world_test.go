@@ -213,7 +213,7 @@ func (w *world) start(i int) error {
 		if err != nil {
 			return err
 		}
-		w.regs[i] = guard.New(core.New(s.Catalog(), w.blobs, engine), w.access)
+		w.regs[i] = guard.New(core.New(s.Catalog(), w.blobs, engine, core.Options{}), w.access)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if access == nil {
 		access = guard.Open{}
 	}
-	api := httpapi.New(guard.New(core.New(s.cat, s.blobs, engine), access), httpapi.Options{
+	api := httpapi.New(guard.New(core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow}), access), httpapi.Options{
 		Logger:            log,
 		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
 		BodyIdle:          cfg.HTTP.BodyIdle,
