@@ -19,6 +19,12 @@ const defaultAlgorithm = digest.Canonical
 // cheaper than hashing again.
 const saveFrom = 128 << 10
 
+// worthSaving reports whether an upload's hash is saved: also that of few
+// bytes, or none, when only the state remembers which algorithm was expected.
+func worthSaving(size int64, alg digest.Algorithm) bool {
+	return size >= saveFrom || alg != defaultAlgorithm
+}
+
 // sum is a running digest.
 type sum struct {
 	alg digest.Algorithm
@@ -53,7 +59,7 @@ type stateFile struct {
 // writeState saves the state of the hash for Resume.
 func (u *fileUpload) writeState() error {
 	m, ok := u.sum.h.(encoding.BinaryMarshaler)
-	if !ok || u.size < saveFrom {
+	if !ok || !worthSaving(u.size, u.sum.alg) {
 		return nil
 	}
 	state, err := m.MarshalBinary()
@@ -71,9 +77,6 @@ func (u *fileUpload) writeState() error {
 // readState returns the saved state, if there is one to rely on. Anything
 // odd about it is no failure: the bytes are hashed again.
 func (u *fileUpload) readState() (hashState, bool) {
-	if u.size < saveFrom {
-		return hashState{}, false
-	}
 	b, err := u.s.fs.readFile(u.path() + stateSuffix)
 	if err != nil {
 		return hashState{}, false

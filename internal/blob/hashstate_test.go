@@ -142,12 +142,14 @@ func TestSmallHasNoState(t *testing.T) {
 }
 
 // TestExpectSavesWork asserts that an expected algorithm is not computed by
-// reading the bytes again, and survives Close.
+// reading the bytes again, and survives Close, before and after the first byte.
 func TestExpectSavesWork(t *testing.T) {
 	fs := &countReads{}
 	s := openDir(t, t.TempDir(), Options{fs: fs})
 	u := mustCreate(t, s, nil)
 	u.(Expecter).Expect(digest.SHA512)
+	mustClose(t, u)
+	u = mustResume(t, s, u.ID())
 	b := make([]byte, saveFrom)
 	if _, err := u.Write(b); err != nil {
 		t.Fatal(err)
