@@ -27,11 +27,17 @@ const maxProblems = 40
 //     was trimmed are not replayed);
 //   - each item is in exactly the feed lists where it belongs, at its
 //     positions and under its type;
-//   - a manifest has the bytes of its digest, what it refers to is there, and
-//     all counters are right;
+//   - a manifest has the bytes of its digest, what it refers to is there (or,
+//     of blobs, recorded as missing), and all counters are right;
 //   - no row is left of a repository that is neither there nor being purged.
-func Check(ctx context.Context, db *sqldb.DB) []string {
-	c := &checker{shards: db.Shards()}
+func Check(ctx context.Context, db *sqldb.DB) []string { return check(ctx, db, false) }
+
+// CheckSparse is Check for a registry that takes sparse manifests: children
+// need not be there.
+func CheckSparse(ctx context.Context, db *sqldb.DB) []string { return check(ctx, db, true) }
+
+func check(ctx context.Context, db *sqldb.DB, sparse bool) []string {
+	c := &checker{shards: db.Shards(), sparse: sparse}
 	err := db.View(ctx, func(q sqldb.Querier) error { return c.t.load(ctx, q) })
 	if err != nil {
 		return []string{fmt.Sprintf("the catalog cannot be read: %v", err)}
@@ -41,6 +47,7 @@ func Check(ctx context.Context, db *sqldb.DB) []string {
 	c.manifests()
 	c.tagsAndTombstones()
 	c.links()
+	c.missing()
 	c.heads()
 	c.journals()
 	c.feed()
@@ -53,6 +60,7 @@ func Check(ctx context.Context, db *sqldb.DB) []string {
 type checker struct {
 	t        tables
 	shards   int
+	sparse   bool // children may be missing
 	problems []string
 
 	repos     map[int64]*repository // living and unborn

@@ -61,6 +61,14 @@ func (w writer) index(repo string, child digest.Digest, tags ...string) digest.D
 	return w.put(repo, catalog.Manifest{MediaType: "application/vnd.oci.image.index.v1+json", Bytes: []byte(raw), Children: []digest.Digest{child}}, tags...)
 }
 
+// sparse puts a manifest over a blob that may be there or not.
+func (w writer) sparse(repo, content string, tags ...string) digest.Digest {
+	w.t.Helper()
+	b := digest.FromString(content)
+	raw := fmt.Sprintf(`{"mediaType":%q,"config":{"mediaType":"application/x-sparse","digest":%q,"size":1}}`, imageType, b)
+	return w.put(repo, catalog.Manifest{MediaType: imageType, ArtifactType: "application/x-sparse", Bytes: []byte(raw), MaybeBlobs: []digest.Digest{b}}, tags...)
+}
+
 // story leaves something in every table.
 func story(t *testing.T, cat *catalog.Catalog) {
 	w, ctx := writer{t, cat}, t.Context()
@@ -73,6 +81,10 @@ func story(t *testing.T, cat *catalog.Catalog) {
 		w.ok(cat.DeleteTag(ctx, repo, "gone", "bob"))
 		w.ok(cat.DeleteManifest(ctx, repo, d, "bob"))
 		w.image(repo, "a", "", "gone")
+		w.sparse(repo, "missing for ever", "sparse")
+		w.sparse(repo, "missing for a while")
+		w.ok(cat.DeleteManifest(ctx, repo, w.sparse(repo, "missing till the end"), "bob"))
+		w.blob(repo, "missing for a while")
 	}
 	w.ok(cat.DeleteRepository(ctx, "acme/web", "bob"))
 	w.image("acme/web", "e", "", "one")
@@ -151,6 +163,9 @@ func TestFinds(t *testing.T) {
 		{"an orphan content", `INSERT INTO content(manifest,bytes) SELECT 999999, bytes FROM content LIMIT 1`, "the manifest is not"},
 		{"no link", `DELETE FROM repository_blob`, "does not link"},
 		{"no use", `DELETE FROM manifest_blob`, "not recorded"},
+		{"no missing blob", `DELETE FROM manifest_missing`, "not recorded"},
+		{"a missing blob that is here", `INSERT INTO manifest_missing(repo,digest,manifest) SELECT u.repo,b.digest,u.manifest FROM manifest_blob u JOIN repository r ON r.id=u.repo JOIN blob b ON b.id=u.blob LIMIT 1`, "as missing, and linked"},
+		{"a missing blob of nobody", `INSERT INTO manifest_missing(repo,digest,manifest) SELECT m.repo,m.digest,999999 FROM manifest_missing m JOIN repository r ON r.id=m.repo LIMIT 1`, "misses a blob but is not"},
 		{"no child", `DELETE FROM manifest_child`, "not recorded"},
 		{"no blob", `DELETE FROM blob`, "not there"},
 		{"a small blob's content", `UPDATE blob_content SET bytes=(SELECT MIN(bytes) FROM blob_content)`, "does not have its digest"},

@@ -18,9 +18,10 @@ type tables struct {
 	intervals    []*interval
 	tombstones   []*tombstone
 	blobs        []*blob
-	small        []*small // blob_content
-	links        []*link  // repository_blob
-	uses         []*use   // manifest_blob
+	small        []*small   // blob_content
+	links        []*link    // repository_blob
+	uses         []*use     // manifest_blob
+	missing      []*missing // manifest_missing
 	children     []*child
 	namespaces   []*namespace
 	words        []*word
@@ -153,6 +154,7 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 		read(ctx, q, &t.small, `SELECT blob,bytes FROM blob_content`, func(s *small) []any { return []any{&s.blob, &s.bytes} }),
 		read(ctx, q, &t.links, `SELECT repo,blob FROM repository_blob`, func(l *link) []any { return []any{&l.repo, &l.blob} }),
 		read(ctx, q, &t.uses, `SELECT repo,blob,manifest FROM manifest_blob`, func(u *use) []any { return []any{&u.repo, &u.blob, &u.manifest} }),
+		read(ctx, q, &t.missing, `SELECT repo,digest,manifest FROM manifest_missing`, func(m *missing) []any { return []any{&m.repo, &m.digest, &m.manifest} }),
 		read(ctx, q, &t.children, `SELECT repo,child,manifest FROM manifest_child`, func(c *child) []any { return []any{&c.repo, &c.child, &c.manifest} }),
 		read(ctx, q, &t.namespaces, `SELECT id,name FROM namespace`, func(n *namespace) []any { return []any{&n.id, &n.name} }),
 		read(ctx, q, &t.words, `SELECT id,text FROM word`, func(w *word) []any { return []any{&w.id, &w.text} }),

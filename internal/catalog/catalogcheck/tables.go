@@ -106,6 +106,9 @@ func (c *checker) manifests() {
 			c.report("manifest %d uses blob %d, which is not there", u.manifest, u.blob)
 		}
 	}
+	for _, m := range c.t.missing {
+		add(uses, m.manifest, m.digest)
+	}
 	for _, ch := range c.t.children {
 		add(children, ch.manifest, ch.child)
 	}
@@ -177,7 +180,7 @@ func (c *checker) references(m *manifest, d digest.Digest, raw []byte, uses, chi
 		if !children[enc] {
 			c.report("index %s lists %s, which is not recorded", d, k.Digest)
 		}
-		if !present[key(m.repo, enc)] {
+		if !c.sparse && !present[key(m.repo, enc)] {
 			c.report("index %s lists %s, which is not in the repository", d, k.Digest)
 		}
 	}
