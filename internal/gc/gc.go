@@ -20,6 +20,16 @@ type Options struct {
 	Every      time.Duration // between rounds; 0 means a minute
 	Now        func() time.Time
 	Logger     *slog.Logger
+	// Swept is told of every round of Run; nil means that nobody is.
+	Swept func(Round)
+}
+
+// Round is what one round of sweeping came to.
+type Round struct {
+	Took time.Duration
+	// Uploads is the number of unfinished uploads that were removed.
+	Uploads int
+	Err     error
 }
 
 // Sweeper does the removing.
@@ -48,9 +58,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 	t := time.NewTicker(s.opt.Every)
 	defer t.Stop()
 	for {
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.opt.Logger.ErrorContext(ctx, "sweep failed; it will be tried again", "err", err)
-		}
+		s.round(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -59,22 +67,42 @@ func (s *Sweeper) Run(ctx context.Context) {
 	}
 }
 
+// round sweeps, logs what failed and tells what came of it.
+func (s *Sweeper) round(ctx context.Context) {
+	start := time.Now()
+	uploads, err := s.sweep(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		s.opt.Logger.ErrorContext(ctx, "sweep failed; it will be tried again", "err", err)
+	}
+	if s.opt.Swept != nil {
+		s.opt.Swept(Round{Took: time.Since(start), Uploads: uploads, Err: err})
+	}
+}
+
 // Sweep does one round: all that is due now.
 func (s *Sweeper) Sweep(ctx context.Context) error {
+	_, err := s.sweep(ctx)
+	return err
+}
+
+func (s *Sweeper) sweep(ctx context.Context) (uploads int, err error) {
 	if err := steps(func() (bool, error) { return s.cat.PurgeGone(ctx) }); err != nil {
-		return err
+		return 0, err
 	}
 	for shard := range s.cat.DB().Shards() {
 		if s.opt.Tombstones > 0 {
 			upTo := s.opt.Now().Add(-s.opt.Tombstones).UnixMicro()
 			if err := steps(func() (bool, error) { return s.cat.PurgeTombstones(ctx, shard, upTo) }); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		if s.opt.Journal > 0 {
 			upTo := s.opt.Now().Add(-s.opt.Journal).UnixMicro()
 			if err := steps(func() (bool, error) { return s.cat.TrimJournal(ctx, shard, upTo) }); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
@@ -83,9 +111,9 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		if n > 0 {
 			s.opt.Logger.InfoContext(ctx, "removed unfinished uploads", "count", n)
 		}
-		return err
+		return n, err
 	}
-	return nil
+	return 0, nil
 }
 
 // steps repeats a bounded step until nothing is left.

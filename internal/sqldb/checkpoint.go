@@ -52,7 +52,7 @@ type checkpointer struct {
 	conn *sqliteConn
 	busy bool // a reader kept the log from being copied; logged once
 
-	pages, peak, runs, restarts, worst atomic.Int64
+	pages, peak, runs, restarts, worst, stood atomic.Int64
 }
 
 func startCheckpointer(ctx context.Context, path string, opt Options, writer *sqliteConn) (*checkpointer, error) {
@@ -143,6 +143,7 @@ func (c *checkpointer) afterGroup() {
 	}
 	took := time.Since(start)
 	raise(&c.worst, int64(took))
+	c.stood.Add(int64(took))
 	if done {
 		c.wait = minReaderWait
 		return
@@ -185,6 +186,7 @@ func checkpoint(c *sqliteConn, mode string) (r checkpointed, err error) {
 func (c *checkpointer) stats(s *Stats) {
 	s.WALPages, s.WALPeak = c.pages.Load(), c.peak.Load()
 	s.Checkpoints, s.Restarts = c.runs.Load(), c.restarts.Load()
+	s.CheckpointTime = time.Duration(c.stood.Load())
 	s.WorstCheckpoint = time.Duration(c.worst.Load())
 }
 

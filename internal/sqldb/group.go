@@ -75,7 +75,7 @@ func (c *committer) attempt(jobs []*job) (_ *Tx, err error) {
 		return nil, commitError(err)
 	}
 	committed = true
-	raise(&c.db.counts.worstCommit, int64(time.Since(start)))
+	c.db.counts.committed(time.Since(start))
 	if err := c.db.fault("committed"); err != nil {
 		return nil, commitError(fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
 	}

@@ -140,7 +140,10 @@ func fatal(pg *pgconn.PgError) bool {
 	return pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC"
 }
 
-func (e *postgresEngine) stats(*Stats) {}
+func (e *postgresEngine) stats(s *Stats) {
+	p := e.readers.Stat()
+	s.Readers, s.MaxReaders = int(p.AcquiredConns()), int(p.MaxConns())
+}
 
 func (e *postgresEngine) close() error {
 	e.writers.Close()

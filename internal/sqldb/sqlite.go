@@ -127,7 +127,10 @@ func (e *sqliteEngine) exec(ctx context.Context, sql string, args []any) (int64,
 // transient: there is one writer, so nothing gets better by itself.
 func (e *sqliteEngine) transient(error) bool { return false }
 
-func (e *sqliteEngine) stats(s *Stats) { e.check.stats(s) }
+func (e *sqliteEngine) stats(s *Stats) {
+	e.check.stats(s)
+	e.readers.stats(s)
+}
 
 func (e *sqliteEngine) close() error {
 	return errors.Join(e.readers.close(), e.check.close(), e.writer.close(), e.unlock())
