@@ -51,6 +51,7 @@ type Server struct {
 	blobs   blob.Store
 	sweeper *gc.Sweeper
 	engine  *discover.Engine
+	core    *core.Registry
 	handler http.Handler
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -96,7 +97,8 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if access == nil {
 		access = guard.Open{}
 	}
-	api := httpapi.New(guard.New(core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow}), access), httpapi.Options{
+	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow})
+	api := httpapi.New(guard.New(s.core, access), httpapi.Options{
 		Logger:            log,
 		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
 		BodyIdle:          cfg.HTTP.BodyIdle,
