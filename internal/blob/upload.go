@@ -59,7 +59,7 @@ func (u *fileUpload) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	u.size, u.written, u.saved = info.Size(), info.ModTime(), true
+	u.size, u.written, u.saved = info.Size(), info.ModTime(), info.Size() >= saveFrom
 	st, ok := u.readState()
 	if !ok || st.size > u.size {
 		st = hashState{sum: newSum(defaultAlgorithm)}
@@ -70,7 +70,11 @@ func (u *fileUpload) restore(ctx context.Context) error {
 
 // hash adds the bytes of the file from an offset on to a sum.
 func (u *fileUpload) hash(ctx context.Context, to io.Writer, from int64) error {
-	_, err := io.CopyBuffer(to, &contextReader{ctx, io.NewSectionReader(u.f, from, u.size-from)}, make([]byte, 256<<10))
+	left := u.size - from
+	if left == 0 {
+		return nil
+	}
+	_, err := io.CopyBuffer(to, &contextReader{ctx, io.NewSectionReader(u.f, from, left)}, make([]byte, min(left, 256<<10)))
 	return err
 }
 

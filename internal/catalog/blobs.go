@@ -74,11 +74,35 @@ func scanID(id *int64) func(sqldb.Rows) error {
 	}
 }
 
-// BlobSize returns the size of a blob that is linked in the repository, which
-// may be unborn.
+// GetBlob returns a blob that is linked in the repository, which may be
+// unborn, with its content where the catalog has it.
 //
 // Errors: NAME_UNKNOWN, BLOB_UNKNOWN.
+func (c *Catalog) GetBlob(ctx context.Context, repo string, d digest.Digest) (Blob, error) {
+	b, ok, changes := c.links.get(repo, d)
+	if ok {
+		return b, nil
+	}
+	b = Blob{Digest: d}
+	q := c.db.Read()
+	err := q.QueryRow(ctx, `SELECT b.size,c.bytes FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id LEFT JOIN blob_content c ON c.blob=b.id WHERE r.name=?`,
+		EncodeDigest(d), c.Shard(repo), repo).Scan(&b.Size, &b.Bytes)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return Blob{}, c.whichUnknown(ctx, q, repo, lading.ErrBlobUnknown)
+	}
+	if err != nil {
+		return Blob{}, fmt.Errorf("catalog: blob: %w", err)
+	}
+	c.links.put(repo, b, changes)
+	return b, nil
+}
+
+// BlobSize is GetBlob for those who want the size only.
 func (c *Catalog) BlobSize(ctx context.Context, repo string, d digest.Digest) (int64, error) {
+	if c.links != nil {
+		b, err := c.GetBlob(ctx, repo, d)
+		return b.Size, err
+	}
 	var size int64
 	q := c.db.Read()
 	err := q.QueryRow(ctx, `SELECT b.size FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id WHERE r.name=?`,
@@ -90,23 +114,6 @@ func (c *Catalog) BlobSize(ctx context.Context, repo string, d digest.Digest) (i
 		return 0, fmt.Errorf("catalog: blob: %w", err)
 	}
 	return size, nil
-}
-
-// GetBlob is BlobSize with the content, where the catalog has it.
-//
-// Errors: NAME_UNKNOWN, BLOB_UNKNOWN.
-func (c *Catalog) GetBlob(ctx context.Context, repo string, d digest.Digest) (Blob, error) {
-	b := Blob{Digest: d}
-	q := c.db.Read()
-	err := q.QueryRow(ctx, `SELECT b.size,c.bytes FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id LEFT JOIN blob_content c ON c.blob=b.id WHERE r.name=?`,
-		EncodeDigest(d), c.Shard(repo), repo).Scan(&b.Size, &b.Bytes)
-	if errors.Is(err, sqldb.ErrNoRows) {
-		return Blob{}, c.whichUnknown(ctx, q, repo, lading.ErrBlobUnknown)
-	}
-	if err != nil {
-		return Blob{}, fmt.Errorf("catalog: blob: %w", err)
-	}
-	return b, nil
 }
 
 // whichUnknown returns other if the repository is there, even unborn, and
@@ -123,12 +130,18 @@ func (c *Catalog) whichUnknown(ctx context.Context, q sqldb.Querier, repo string
 	return other
 }
 
+// uncertain tells errors after which a change may have been made all the same.
+func uncertain(err error) bool {
+	var refused *lading.Error
+	return err != nil && !errors.As(err, &refused)
+}
+
 // UnlinkBlob makes a blob no longer pullable from the repository.
 //
 // Errors: NAME_UNKNOWN, BLOB_UNKNOWN, CONFLICT when a manifest of the
 // repository uses it.
 func (c *Catalog) UnlinkBlob(ctx context.Context, repo string, d digest.Digest) error {
-	return c.db.Update(ctx, c.Shard(repo), func(tx *sqldb.Tx) error {
+	err := c.db.Update(ctx, c.Shard(repo), func(tx *sqldb.Tx) error {
 		r, err := loadRepository(tx, repo)
 		if err != nil {
 			return err
@@ -153,6 +166,11 @@ func (c *Catalog) UnlinkBlob(ctx context.Context, repo string, d digest.Digest) 
 			return lading.ErrConflict.With("the manifest %s uses the blob: delete that first", users[0]).WithDetail(ParentsDetail{users})
 		}
 		tx.Exec(`DELETE FROM repository_blob WHERE repo=? AND blob=?`, r.id, blob)
+		tx.AfterCommit(func() { c.links.forget(repo, d) })
 		return nil
 	})
+	if uncertain(err) {
+		c.links.forget(repo, d)
+	}
+	return err
 }

@@ -31,6 +31,7 @@ type Catalog struct {
 	now   func() time.Time
 	words words
 	names namespaces
+	links *linkCache // nil where other processes may write
 	rules []Rule
 }
 
@@ -65,6 +66,9 @@ func Open(ctx context.Context, db *sqldb.DB, opt Options) (*Catalog, error) {
 	c := &Catalog{db: db, now: opt.Now, rules: opt.Rules}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if db.Dialect() == sqldb.SQLite { // its file is locked
+		c.links = newLinkCache(linkBudget)
 	}
 	if err := c.checkShards(ctx); err != nil {
 		return nil, err

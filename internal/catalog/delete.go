@@ -240,7 +240,7 @@ func (c *Catalog) references(tx *sqldb.Tx, r *repositoryRow, m *manifestRow) (bl
 //
 // Errors: NAME_UNKNOWN; what a Rule answers.
 func (c *Catalog) DeleteRepository(ctx context.Context, repo, actor string) error {
-	return c.remove(ctx, repo, actor, func(tx *sqldb.Tx, r *repositoryRow, lists []int64, actor int64) error {
+	err := c.remove(ctx, repo, actor, func(tx *sqldb.Tx, r *repositoryRow, lists []int64, actor int64) error {
 		if err := c.check(tx, Change{Repository: repo, Delete: true}); err != nil {
 			return err
 		}
@@ -253,8 +253,13 @@ func (c *Catalog) DeleteRepository(ctx context.Context, repo, actor string) erro
 		ch.feed.insert(RepositoryGone, pos, r.id, 0, lists...)
 		ch.w.Append(tx, ch.rows)
 		ch.feed.flush()
+		tx.AfterCommit(c.links.forgetAll)
 		return nil
 	})
+	if uncertain(err) {
+		c.links.forgetAll()
+	}
+	return err
 }
 
 // remove runs fn on a living repository in a transaction.

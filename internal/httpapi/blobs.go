@@ -30,6 +30,9 @@ func (h *handler) getBlob(w *response, r *http.Request, q Request) error {
 	}
 	setDigest(w.Header(), blob.Descriptor().Digest)
 	w.Header()["Content-Type"] = octetStream
+	if b, ok := blob.(interface{ Bytes() []byte }); ok && plain(r) {
+		return sendBytes(w, r, q.Digest, b.Bytes())
+	}
 	var content io.ReadSeeker = blob
 	if f, ok := blob.(interface{ File() *os.File }); ok {
 		content = f.File()
@@ -37,6 +40,35 @@ func (h *handler) getBlob(w *response, r *http.Request, q Request) error {
 	http.ServeContent(w, r, "", time.Time{}, content)
 	if w.err != nil {
 		return fmt.Errorf("serve blob %s: %w", q.Digest, w.err)
+	}
+	return nil
+}
+
+// plain tells whether all of a blob is asked for, on no condition but that the
+// client may have it already.
+func plain(r *http.Request) bool {
+	for _, name := range []string{"Range", "If-Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// sendBytes is what ServeContent does for a plain request, in a tenth of its
+// time: small blobs are most of what is pulled.
+func sendBytes(w *response, r *http.Request, d lading.Digest, b []byte) error {
+	if notModified(r, d) {
+		w.Header().Del("Content-Type")
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	w.Header()["Accept-Ranges"] = byteRanges
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(b)
+	if err != nil {
+		return fmt.Errorf("serve blob %s: %w", d, err)
 	}
 	return nil
 }

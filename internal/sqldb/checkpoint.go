@@ -19,7 +19,7 @@ import (
 // limit; little is left to copy by then.
 const (
 	passiveEvery           = 200 * time.Millisecond
-	defaultCheckpointPages = 8000
+	defaultCheckpointPages = 16_000
 	// hardCap, as a multiple of CheckpointPages, is where the writer waits for
 	// a running PASSIVE checkpoint instead of trying again later, and gives the
 	// log's space back to the file system.

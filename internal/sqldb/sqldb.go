@@ -74,7 +74,7 @@ type Options struct {
 	// The rest wait.
 	Readers int
 	// CheckpointPages is the length of SQLite's write-ahead log, in pages, at
-	// which the writer starts it from the beginning; 0 means 8,000 (64 MiB).
+	// which the writer starts it from the beginning; 0 means 16,000 (64 MiB).
 	CheckpointPages int
 	// Timeout bounds one group's transaction on PostgreSQL, so that a server
 	// that stopped answering does not hold updates for ever; 0 means 30 s.
