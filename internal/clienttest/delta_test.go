@@ -2,7 +2,6 @@ package clienttest
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -110,14 +109,6 @@ func expect(t *testing.T, page listing, kind string, items ...string) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s, %v\n%s", url, resp.Status, err, body)
-	}
-	return string(body)
+	_, body := fetch(t, url, nil)
+	return body
 }

@@ -1,7 +1,7 @@
-// Package clienttest drives the real lading binary with the real clients:
-// crane, oras and docker push, pull, list and attach, on both catalogs. The
-// package holds tests alone. `make deps` brings the clients; a client that is
-// missing fails its test.
+// Package clienttest drives the real lading binary with the real clients: they
+// push, pull, copy, list, attach and delete, and after each scenario the
+// registry is asked what it holds. The package holds tests alone. `make deps`
+// brings the clients; a client that is missing fails its test.
 package clienttest
 
 import (

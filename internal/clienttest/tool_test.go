@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,8 @@ type tool struct {
 	path string
 	env  []string
 	dir  string // its working directory
+	// said is told every command line before it is run, where it is set.
+	said func(command []string)
 }
 
 // newTool finds a client: in .tools/bin, where `make deps` puts what it
@@ -58,9 +61,29 @@ func (c tool) fails(t *testing.T, want string, args ...string) {
 	}
 }
 
-func (c tool) try(args ...string) (stdout, stderr string, err error) {
+// runWith is run with a file as standard input.
+func (c tool) runWith(t *testing.T, file string, args ...string) string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out, stderr, err := c.tryWith(f, args...)
+	if err != nil {
+		t.Fatalf("%s %s <%s: %v\n%s%s", filepath.Base(c.path), strings.Join(args, " "), file, err, out, stderr)
+	}
+	return out
+}
+
+func (c tool) try(args ...string) (stdout, stderr string, err error) { return c.tryWith(nil, args...) }
+
+func (c tool) tryWith(stdin io.Reader, args ...string) (stdout, stderr string, err error) {
+	if c.said != nil {
+		c.said(append([]string{filepath.Base(c.path)}, args...))
+	}
 	cmd := exec.Command(c.path, args...)
-	cmd.Env, cmd.Dir = c.env, c.dir
+	cmd.Env, cmd.Dir, cmd.Stdin = c.env, c.dir, stdin
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err = cmd.Run()
