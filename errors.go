@@ -38,6 +38,7 @@ const (
 	CodeStorageFull        Code = "STORAGE_FULL"
 	CodeRangeInvalid       Code = "RANGE_INVALID"      // shown as BLOB_UPLOAD_INVALID with status 416
 	CodeManifestTooLarge   Code = "MANIFEST_TOO_LARGE" // shown as MANIFEST_INVALID with status 413
+	CodeBlobTooLarge       Code = "BLOB_TOO_LARGE"     // shown as SIZE_INVALID with status 413
 	CodeUnavailable        Code = "UNAVAILABLE"
 	CodeInternal           Code = "INTERNAL"
 )
@@ -101,6 +102,7 @@ var (
 	ErrStorageFull         = &Error{Code: CodeStorageFull, Message: "the registry's storage is full"}
 	ErrRangeInvalid        = &Error{Code: CodeRangeInvalid, Message: "the range does not continue the upload"}
 	ErrManifestTooLarge    = &Error{Code: CodeManifestTooLarge, Message: "the manifest is larger than 4 MiB"}
+	ErrBlobTooLarge        = &Error{Code: CodeBlobTooLarge, Message: "the blob is larger than this registry takes"}
 	ErrUnavailable         = &Error{Code: CodeUnavailable, Message: "the registry cannot answer right now: try again"}
 	ErrInternal            = &Error{Code: CodeInternal, Message: "the registry failed: see its log"}
 )

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/server"
+	"github.com/lading-dev/lading/internal/telemetry"
 )
 
 // closeTime is how long closing the stores may take, after http.drain_time.
@@ -43,7 +44,8 @@ is on standard error.`,
 			if err != nil {
 				return &failure{fmt.Errorf("the configuration is not usable:\n%w", err), exitUsage}
 			}
-			log := newLogger(cfg.Log, cmd.ErrOrStderr())
+			log := telemetry.NewLog(cfg.Log, cmd.ErrOrStderr())
+			defer log.Close()
 			if err := serve(cmd.Context(), cfg, log, cmd.OutOrStdout()); err != nil {
 				return &failure{fmt.Errorf("serve: %w", err), exitFailed}
 			}
@@ -69,32 +71,24 @@ func overrides(cmd *cobra.Command) []config.Override {
 	return given
 }
 
-func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: cfg.Level}
-	if cfg.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, opt))
-	}
-	return slog.New(slog.NewTextHandler(w, opt))
-}
-
 // serve runs a registry until ctx ends. It tells its address on stdout once
 // requests are taken.
-func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.Writer) error {
+func serve(ctx context.Context, cfg config.Config, out *telemetry.Log, stdout io.Writer) error {
+	log := out.Logger
 	ln, err := listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer ln.Close()
-	reg, err := server.New(ctx, cfg, log)
+	var opt server.Options
+	if cfg.Log.Access {
+		opt.Observer = out.Access()
+	}
+	reg, err := server.NewWith(ctx, cfg, log, opt)
 	if err != nil {
 		return err
 	}
-	if cfg.InsecureNoAuth {
-		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
-	}
-	greet(stdout, ln.Addr(), cfg)
-	context.AfterFunc(ctx, reg.Drain)
-	err = serveOn(ctx, ln, reg.Handler(), cfg.HTTP, log)
+	err = serveRegistry(ctx, ln, reg, cfg, log, stdout)
 	// ctx has ended by now: what is left to do has a time of its own.
 	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
@@ -105,18 +99,20 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, stdout io.W
 	return err
 }
 
-// listen opens the address. What "localhost" resolved to is checked as well:
-// the configuration could judge its name only.
-func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+// serveRegistry takes requests, and those of operators, until ctx ends.
+func serveRegistry(ctx context.Context, ln net.Listener, reg *server.Server, cfg config.Config, log *slog.Logger, stdout io.Writer) error {
+	endAdmin, err := serveAdmin(ctx, cfg, reg.Admin(), log)
 	if err != nil {
-		return nil, err // says "listen tcp ADDR: why"
+		return err
 	}
-	if a, ok := ln.Addr().(*net.TCPAddr); !cfg.InsecureNoAuth && (!ok || !a.IP.IsLoopback()) {
-		ln.Close()
-		return nil, fmt.Errorf("%s is %v, which other machines can reach, and neither insecure_no_auth nor --insecure-no-auth is set", cfg.Listen, ln.Addr())
+	defer endAdmin() // last: it tells that the rest is stopping
+	if cfg.InsecureNoAuth {
+		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
 	}
-	return ln, nil
+	greet(stdout, ln.Addr(), cfg)
+	notify("READY=1")
+	context.AfterFunc(ctx, func() { notify("STOPPING=1"); reg.Drain() })
+	return serveOn(ctx, ln, reg.Handler(), cfg.HTTP, log)
 }
 
 // greet writes the first line: where it is and what to try.

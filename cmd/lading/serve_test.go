@@ -197,15 +197,6 @@ func TestGreetEveryAddress(t *testing.T) {
 	}
 }
 
-func TestLogFormats(t *testing.T) {
-	var out bytes.Buffer
-	newLogger(config.Log{Level: slog.LevelWarn, Format: config.LogJSON}, &out).Info("quiet")
-	newLogger(config.Log{Level: slog.LevelWarn, Format: config.LogJSON}, &out).Warn("loud")
-	if got := out.String(); strings.Contains(got, "quiet") || !strings.Contains(got, `"msg":"loud"`) {
-		t.Error(got)
-	}
-}
-
 // closeTeller closes told when the listener is closed.
 type closeTeller struct {
 	net.Listener

@@ -140,8 +140,8 @@ type Limits struct {
 	// 1 to 1000000. Further ones wait until one is closed.
 	Connections int
 	// Requests (limits.requests) is how many requests may be worked on at the
-	// same time, 1 to 1000000. Further ones are answered 503 UNAVAILABLE and
-	// told when to try again. Deltas that wait for a change do not count.
+	// same time, 1 to 1000000. Further ones are answered 429 and told
+	// when to try again. Deltas that wait for a change do not count.
 	Requests int
 	// BlobSize (limits.blob_size) is the size of the largest blob accepted;
 	// 0B means that there is no limit. A manifest may have 4 MiB, always.

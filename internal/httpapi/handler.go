@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,6 +44,12 @@ type Options struct {
 	// Challenge returns the WWW-Authenticate headers of a 401. The request is
 	// zero where the URL was not understood. Nil means HTTP basic.
 	Challenge func(*http.Request, Request) []string
+	// MaxRequests is how many requests may be served at the same time, deltas
+	// that wait for a change not counted; 0 means any number. Further ones are
+	// answered 429.
+	MaxRequests int
+	// MaxBlob is the size of the largest blob accepted, in bytes; 0 means any.
+	MaxBlob int64
 	// Observer is told of every request; every answer then has the
 	// X-Request-Id by which it is told. Nil means that nobody is, and that
 	// only failures have one.
@@ -78,6 +85,8 @@ type handler struct {
 	reg lading.Registry
 	opt Options
 	log *slog.Logger
+
+	working atomic.Int64 // requests that count for MaxRequests
 }
 
 // New returns a handler of /v2/, and of the search in /v1/, over the registry. Who is calling is expected
@@ -86,7 +95,7 @@ type handler struct {
 // It must not be mounted behind anything that cleans paths with redirects.
 func New(reg lading.Registry, opt Options) http.Handler {
 	opt = opt.withDefaults()
-	return &handler{reg, opt, opt.Logger}
+	return &handler{reg: reg, opt: opt, log: opt.Logger}
 }
 
 // Values of headers that are the same on every response. A client decides the
@@ -117,7 +126,7 @@ func (h *handler) answer(w *response, r *http.Request, q *Request) {
 	defer h.recover(w, r, q)
 	var err error
 	if *q, err = Parse(r.Method, r.URL.Path, r.URL.RawQuery); err == nil {
-		err = h.serve(w, r, *q)
+		err = h.admitted(w, r, *q)
 	}
 	if err != nil {
 		h.fail(w, r, *q, err)

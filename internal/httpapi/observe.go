@@ -37,6 +37,9 @@ type Exchange struct {
 	Took  time.Duration
 	// Cut tells that the answer was not finished.
 	Cut bool
+	// Held tells that the client asked for the answer to be held until
+	// something changes, so that Took says nothing of the registry.
+	Held bool
 }
 
 // observed answers a request and tells the observer.
@@ -48,7 +51,7 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 	rw.Header()["X-Request-Id"] = w.id[:]
 	var q Request
 	defer func() {
-		x.ID, x.Action, x.Repository = w.id[0], q.Action, q.Repository
+		x.ID, x.Action, x.Repository, x.Held = w.id[0], q.Action, q.Repository, waits(&q)
 		x.Status, x.Code, x.In, x.Out = w.status, w.code, w.in, w.out
 		if !x.Cut && x.Status == 0 {
 			x.Status = http.StatusOK // the server sends it where nobody else did
@@ -59,6 +62,9 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 	h.answer(w, r, &q)
 	x.Cut = false
 }
+
+// waits tells whether the request may wait for something to happen.
+func waits(q *Request) bool { return q.Action == ActionList && q.Query.Wait > 0 }
 
 // newID returns a request id of 26 characters that cannot be guessed from
 // others.

@@ -39,6 +39,8 @@ var statuses = map[lading.Code]status{
 		lading.CodeBlobUploadInvalid},
 	lading.CodeManifestTooLarge: {http.StatusRequestEntityTooLarge, // "Pushing Manifests": SHOULD be 413
 		lading.CodeManifestInvalid},
+	lading.CodeBlobTooLarge: {http.StatusRequestEntityTooLarge, // RFC 9110, 15.5.14
+		lading.CodeSizeInvalid},
 
 	lading.CodeParameterInvalid:   {http: http.StatusBadRequest},
 	lading.CodeCursorInvalid:      {http: http.StatusBadRequest},

@@ -55,7 +55,11 @@ func (h *handler) uploadWhole(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
-	if err := receive(up, newRequestBody(w, r)); err != nil {
+	body, err := h.bodyOf(w, r, 0)
+	if err == nil {
+		err = receive(up, body)
+	}
+	if err != nil {
 		return errors.Join(err, up.Cancel(r.Context()))
 	}
 	return h.commitUpload(w, r, q, up)
@@ -122,7 +126,10 @@ func (h *handler) continueUpload(w *response, r *http.Request, q Request) (ladin
 		h.setUpload(w, r, q, up.ID(), up.Size())
 		return nil, errors.Join(lading.ErrRangeInvalid, up.Close())
 	}
-	var body io.Reader = newRequestBody(w, r)
+	body, err := h.bodyOf(w, r, up.Size())
+	if err != nil {
+		return nil, errors.Join(err, up.Close())
+	}
 	if given {
 		body = &exactly{body, part.size()}
 	}

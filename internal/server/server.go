@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -40,6 +41,9 @@ type Options struct {
 	DB func(*sqldb.Options)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Observer is told of every request, such as an access log; nil is
+	// nobody.
+	Observer httpapi.Observer
 	// NoSweep leaves the sweeping to the test.
 	NoSweep bool
 }
@@ -53,8 +57,12 @@ type Server struct {
 	engine  *discover.Engine
 	core    *core.Registry
 	handler http.Handler
+	watch   *watch
+	data    string
 	stop    context.CancelFunc
 	done    sync.WaitGroup
+
+	draining atomic.Bool
 }
 
 // New opens the stores that a configuration names and returns the registry
@@ -65,7 +73,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, err
 
 // NewWith is New with parts replaced.
 func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Options) (_ *Server, err error) {
-	s := &Server{stop: func() {}}
+	s := &Server{stop: func() {}, data: cfg.Data, watch: newWatch(cfg.Admin.Listen != "", opt)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(ctx))
@@ -87,6 +95,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if s.blobs = dir; opt.Blobs != nil {
 		s.blobs = opt.Blobs(dir)
 	}
+	s.watch.stores(s, log)
 	opt.Discover.Retention, opt.Discover.Now = cfg.Retention.Tombstones, opt.Now
 	engine, err := discover.New(ctx, s.cat, opt.Discover)
 	if err != nil {
@@ -104,10 +113,13 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		BodyIdle:          cfg.HTTP.BodyIdle,
 		JournalDays:       days(cfg.Retention.Journal),
 		TombstoneDays:     days(cfg.Retention.Tombstones),
+		Observer:          s.watch.observer(),
+		MaxRequests:       cfg.Limits.Requests,
+		MaxBlob:           int64(cfg.Limits.BlobSize),
 	})
 	s.handler = identified(api, opt.Identify)
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
-		Uploads: cfg.Retention.Uploads, Now: opt.Now, Logger: log})
+		Uploads: cfg.Retention.Uploads, Now: opt.Now, Logger: log, Swept: s.watch.swept})
 	if !opt.NoSweep {
 		s.background(s.sweeper.Run)
 	}
@@ -149,8 +161,11 @@ func (s *Server) background(fn func(context.Context)) {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Drain answers the requests that are held until something changes, so that
-// they do not hold up the end of the server.
-func (s *Server) Drain() { s.engine.Drain() }
+// they do not hold up the end of the server, and is ready for no more.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.engine.Drain()
+}
 
 // Catalog is the catalog, for tests that look behind the API.
 func (s *Server) Catalog() *catalog.Catalog { return s.cat }
