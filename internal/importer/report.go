@@ -40,7 +40,7 @@ type Count struct {
 
 // Skip is something that was not taken over.
 type Skip struct {
-	Kind       string `json:"kind"` // "repository", "manifest", "tag" or "blob"
+	Kind       string `json:"kind"` // "repository", "manifest", "tag", "blob" or "referrers"
 	Repository string `json:"repository"`
 	Name       string `json:"name,omitempty"` // a tag or digest
 	Reason     string `json:"reason"`
@@ -63,6 +63,7 @@ const (
 	skipManifest   = "manifest"
 	skipTag        = "tag"
 	skipBlob       = "blob"
+	skipReferrers  = "referrers" // of a manifest, which is taken without
 )
 
 func newReport(src source.Source, dry bool) *Report {

@@ -209,7 +209,7 @@ func (s *scanner) referrers(ctx context.Context, d lading.Digest) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		s.im.report.skip(skipManifest, s.repo.from, string(d), fmt.Sprintf("its referrers cannot be listed: %v", err))
+		s.im.report.skip(skipReferrers, s.repo.from, string(d), err.Error())
 		return nil
 	}
 	for _, r := range list {

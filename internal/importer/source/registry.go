@@ -159,7 +159,7 @@ func (s *running) Referrers(ctx context.Context, name string, d lading.Digest) (
 		out = append(out, page...)
 		return nil
 	})
-	if isNotFound(err) || isStatus(err, http.StatusMethodNotAllowed) || isStatus(err, http.StatusNotImplemented) || isStatus(err, http.StatusBadRequest) {
+	if errors.Is(err, errdef.ErrUnsupported) || isNotFound(err) || isStatus(err, http.StatusMethodNotAllowed) || isStatus(err, http.StatusNotImplemented) || isStatus(err, http.StatusBadRequest) {
 		return nil, nil
 	}
 	return out, err
