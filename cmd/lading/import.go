@@ -16,6 +16,7 @@ import (
 	"github.com/lading-dev/lading/internal/importer"
 	"github.com/lading-dev/lading/internal/importer/source"
 	"github.com/lading-dev/lading/internal/server"
+	"github.com/lading-dev/lading/internal/telemetry"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
@@ -95,7 +96,7 @@ func (f *importFlags) run(cmd *cobra.Command, place string) error {
 	if err != nil {
 		return &failure{fmt.Errorf("the configuration is not usable:\n%w", err), exitUsage}
 	}
-	log := newLogger(cfg.Log, cmd.ErrOrStderr())
+	log := telemetry.NewLog(cfg.Log, cmd.ErrOrStderr()).Logger
 	src, err := source.Open(cmd.Context(), place, source.Options{Kind: kind, Name: f.as, Repositories: f.repos, Logger: log})
 	if err != nil {
 		return &failure{fmt.Errorf("import: %w", err), exitFailed}
