@@ -77,7 +77,9 @@ func TestSparse(t *testing.T) {
 func TestConditions(t *testing.T) {
 	ctx := context.Background()
 	a, b := spec{Name: "a"}, spec{Name: "b"}
-	is := func(ds ...lading.Digest) lading.Precondition { return lading.Precondition{Match: append([]lading.Digest{}, ds...)} }
+	is := func(ds ...lading.Digest) lading.Precondition {
+		return lading.Precondition{Match: append([]lading.Digest{}, ds...)}
+	}
 	absent, present := lading.Precondition{Absent: true}, lading.Precondition{Present: true}
 	catalogtest.Each(t, func(t *testing.T, w *world) {
 		w.Put(repo, a, "a", "other")

@@ -94,7 +94,7 @@ func (r *Registry) Repositories(ctx context.Context, last string, n int) (lading
 
 // Referrers implements lading.Lister.
 func (r *Registry) Referrers(ctx context.Context, repo string, q lading.ReferrersQuery) (lading.Referrers, error) {
-	if err := q.Subject.Validate(); err != nil {
+	if err := checkForm(q.Subject); err != nil {
 		return lading.Referrers{}, lading.ErrDigestInvalid.Wrap(err)
 	}
 	return r.cat.Referrers(ctx, repo, q)

@@ -37,7 +37,12 @@ func (h *handler) getBlob(w *response, r *http.Request, q Request) error {
 	if f, ok := blob.(interface{ File() *os.File }); ok {
 		content = f.File()
 	}
+	w.noRange = true
 	http.ServeContent(w, r, "", time.Time{}, content)
+	if w.noRange = false; w.unfit {
+		w.unfit = false
+		return lading.ErrRangeInvalid.With("the range is not within the blob")
+	}
 	if w.err != nil {
 		return fmt.Errorf("serve blob %s: %w", q.Digest, w.err)
 	}

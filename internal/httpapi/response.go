@@ -24,6 +24,10 @@ type response struct {
 	fresh bool  // nothing has been written since the deadline was set
 	err   error // of copying into the response
 
+	// noRange has a 416 of net/http kept back, for an answer of the
+	// registry's own form; unfit tells that there was one.
+	noRange, unfit bool
+
 	// What an Observer is told.
 	id      [1]string // the value of X-Request-Id
 	status  int
@@ -38,6 +42,10 @@ const step = 1 << 20
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) WriteHeader(status int) {
+	if w.noRange && status == http.StatusRequestedRangeNotSatisfiable {
+		w.unfit = true
+		return
+	}
 	if status >= 200 && !w.begun {
 		w.begun = true
 		w.status = status
@@ -54,6 +62,9 @@ func (w *response) begin() {
 }
 
 func (w *response) Write(p []byte) (total int, err error) {
+	if w.unfit {
+		return len(p), nil
+	}
 	w.begin()
 	defer func() { w.out += int64(total) }()
 	for err == nil {

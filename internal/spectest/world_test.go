@@ -1,0 +1,97 @@
+package spectest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/server"
+	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
+)
+
+// userHeader names who asks; without it, it is ada.
+const userHeader = "Test-User"
+
+// users are who asks: ada may do everything; bob may read bob/ and shared/ and
+// write below bob/; carol may write below drop/ and read nothing.
+type users struct{}
+
+func (users) Grants(ctx context.Context) (lading.Grants, error) {
+	switch lading.IdentityFrom(ctx).Subject {
+	case "ada":
+		return lading.AllGrants(), nil
+	case "bob":
+		return lading.NewGrants(lading.PrefixRange("bob/"), lading.PrefixRange("shared/")), nil
+	}
+	return lading.Grants{}, nil
+}
+
+func (users) Write(ctx context.Context, repo string) error {
+	for user, prefix := range map[string]string{"ada": "", "bob": "bob/", "carol": "drop/"} {
+		if lading.IdentityFrom(ctx).Subject == user && strings.HasPrefix(repo, prefix) {
+			return nil
+		}
+	}
+	return lading.ErrDenied
+}
+
+// world is a registry that can be stopped and started again.
+type world struct {
+	t   *testing.T
+	cfg config.Config
+	srv *server.Server
+	web *httptest.Server
+}
+
+// each runs fn with a registry on either catalog.
+func each(t *testing.T, change func(*config.Config), fn func(t *testing.T, w *world)) {
+	t.Helper()
+	sqldbtest.EachURL(t, func(t *testing.T, fresh func(testing.TB) string) {
+		w := &world{t: t, cfg: config.Default()}
+		w.cfg.Data, w.cfg.Durability = t.TempDir(), config.Relaxed
+		w.cfg.Catalog.URL = fresh(t)
+		if change != nil {
+			change(&w.cfg)
+		}
+		w.start()
+		t.Cleanup(w.stop)
+		fn(t, w)
+	})
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	var err error
+	w.srv, err = server.NewWith(context.Background(), w.cfg, slog.New(slog.DiscardHandler), server.Options{
+		Access: users{}, NoSweep: true,
+		Identify: func(r *http.Request) lading.Identity {
+			if user := r.Header.Get(userHeader); user != "" {
+				return lading.Identity{Subject: user}
+			}
+			return lading.Identity{Subject: "ada"}
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.web = httptest.NewServer(w.srv.Handler())
+}
+
+func (w *world) stop() {
+	w.web.Close()
+	if err := w.srv.Close(context.Background()); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *world) restart() {
+	w.stop()
+	w.start()
+}
+
+func (w *world) addr() string { return w.web.Listener.Addr().String() }
