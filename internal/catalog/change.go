@@ -21,6 +21,14 @@ type repositoryRow struct {
 	stored                   bool
 }
 
+// idOr0 is the repository's id, 0 where there is none: no row has that.
+func (r *repositoryRow) idOr0() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.id
+}
+
 // manifestRow is the part of a manifest's row that changes work with.
 type manifestRow struct {
 	id, typ, size     int64

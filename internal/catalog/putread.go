@@ -18,26 +18,31 @@ const ownID = `(SELECT id FROM repository WHERE name=?)`
 func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
 	p.repo, p.target, p.current, p.graves, p.blobs = nil, nil, map[string]*tagRow{}, nil, nil
 	blobs, children := map[string]bool{}, map[string]bool{}
-	qs := []sqldb.Q{
-		{SQL: selectRepository, Args: []any{p.name}, Scan: p.scanRepository},
-		{SQL: `SELECT id,type,size,digest,tagged,born,mod FROM manifest WHERE repo=` + ownID + ` AND digest=?`, Args: []any{p.name, p.digest}, Scan: p.scanTarget},
+	qs := []sqldb.Q{{SQL: selectRepository, Args: []any{p.name}, Scan: p.scanRepository}}
+	own, id := ownID, any(p.name)
+	if tx.Dialect() == sqldb.SQLite { // no round trip to save: the id is read first, and once
+		if err := tx.Batch(qs...); err != nil {
+			return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)
+		}
+		qs, own, id = qs[:0], "?", p.repo.idOr0()
 	}
+	qs = append(qs, sqldb.Q{SQL: `SELECT id,type,size,digest,tagged,born,mod FROM manifest WHERE repo=` + own + ` AND digest=?`, Args: []any{id, p.digest}, Scan: p.scanTarget})
 	names := append([]string{tombstoneName(p.m.Digest)}, p.tags...)
 	for names := range slices.Chunk(names, inStep) {
-		qs = append(qs, sqldb.Q{SQL: `SELECT id,mod,kind,name FROM tombstone WHERE repo=` + ownID + ` AND kind IN (5,6) AND name IN ` + sqldb.In(inSize(len(names))),
-			Args: inArgs([]any{p.name}, names), Scan: p.scanGraves})
+		qs = append(qs, sqldb.Q{SQL: `SELECT id,mod,kind,name FROM tombstone WHERE repo=` + own + ` AND kind IN (5,6) AND name IN ` + sqldb.In(inSize(len(names))),
+			Args: inArgs([]any{id}, names), Scan: p.scanGraves})
 	}
 	for tags := range slices.Chunk(p.tags, inStep) {
-		qs = append(qs, sqldb.Q{SQL: selectTags + ` WHERE t.repo=` + ownID + ` AND t.name IN ` + sqldb.In(inSize(len(tags))),
-			Args: inArgs([]any{p.name}, tags), Scan: func(rows sqldb.Rows) error { return scanTags(rows, p.current) }})
+		qs = append(qs, sqldb.Q{SQL: selectTags + ` WHERE t.repo=` + own + ` AND t.name IN ` + sqldb.In(inSize(len(tags))),
+			Args: inArgs([]any{id}, tags), Scan: func(rows sqldb.Rows) error { return scanTags(rows, p.current) }})
 	}
 	for chunk := range slices.Chunk(unique(slices.Concat(p.m.Blobs, p.m.MaybeBlobs)), inStep) {
-		qs = append(qs, sqldb.Q{SQL: `SELECT b.digest,b.id FROM blob b JOIN repository_blob r ON r.blob=b.id AND r.repo=` + ownID + ` WHERE b.shard=? AND b.digest IN ` + sqldb.In(inSize(len(chunk))),
-			Args: inArgs([]any{p.name, tx.Shard()}, chunk), Scan: func(rows sqldb.Rows) error { return p.scanBlobs(rows, blobs) }})
+		qs = append(qs, sqldb.Q{SQL: `SELECT b.digest,b.id FROM blob b JOIN repository_blob r ON r.blob=b.id AND r.repo=` + own + ` WHERE b.shard=? AND b.digest IN ` + sqldb.In(inSize(len(chunk))),
+			Args: inArgs([]any{id, tx.Shard()}, chunk), Scan: func(rows sqldb.Rows) error { return p.scanBlobs(rows, blobs) }})
 	}
 	for chunk := range slices.Chunk(unique(slices.Concat(p.m.Children, p.m.MaybeChildren)), inStep) {
-		qs = append(qs, sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=` + ownID + ` AND digest IN ` + sqldb.In(inSize(len(chunk))),
-			Args: inArgs([]any{p.name}, chunk), Scan: func(rows sqldb.Rows) error { return scanDigests(rows, children) }})
+		qs = append(qs, sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=` + own + ` AND digest IN ` + sqldb.In(inSize(len(chunk))),
+			Args: inArgs([]any{id}, chunk), Scan: func(rows sqldb.Rows) error { return scanDigests(rows, children) }})
 	}
 	if err := tx.Batch(qs...); err != nil {
 		return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)

@@ -112,7 +112,7 @@ func (w *worker) content() []byte {
 		return []byte(strings.Repeat(fmt.Sprintf("common %d ", w.r.IntN(8)), 50))
 	}
 	w.serial++
-	return []byte(strings.Repeat(fmt.Sprintf("blob %d/%d/%d/%d ", w.id, w.generation, w.serial, w.r.Uint64()), 1+w.r.IntN(400)))
+	return []byte(strings.Repeat(fmt.Sprintf("blob %d/%d/%d/%d ", w.id, w.generation, w.serial, w.r.Uint64()), 1+w.r.IntN(800))) // up to twice what the catalog keeps
 }
 
 func (w *worker) pushBlob(ctx context.Context, repo string, b []byte) (outcome, error) {

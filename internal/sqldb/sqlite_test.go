@@ -91,7 +91,7 @@ func TestDurabilitySettings(t *testing.T) {
 				tx.QueryRow(tx.Context(), "PRAGMA page_size").Scan(&page),
 				tx.QueryRow(tx.Context(), "PRAGMA journal_mode").Scan(&journal))
 		})
-		if err != nil || sync != want || page != 8192 || journal != "wal" {
+		if err != nil || sync != want || page != 4096 || journal != "wal" {
 			t.Errorf("sqlite, relaxed %v: synchronous %d, page_size %d, journal %s (%v)", relaxed, sync, page, journal, err)
 		}
 	}
