@@ -102,11 +102,13 @@ func (f *importFlags) run(cmd *cobra.Command, place string) error {
 		return &failure{fmt.Errorf("import: %w", err), exitFailed}
 	}
 	defer src.Close()
+	stop := func() {}
 	if !f.quiet {
 		fmt.Fprintf(cmd.ErrOrStderr(), "found %s\n", src.Describe())
-		defer opt.Meter.Show(cmd.ErrOrStderr(), terminal(cmd.ErrOrStderr()))()
+		stop = opt.Meter.Show(cmd.ErrOrStderr(), terminal(cmd.ErrOrStderr()))
 	}
 	report, err := f.into(cmd.Context(), cfg, log, src, opt)
+	stop()
 	if report != nil {
 		err = errors.Join(err, f.tell(cmd.OutOrStdout(), report))
 	}

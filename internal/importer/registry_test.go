@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,19 +80,54 @@ func (w want) reachable(t *testing.T, url string) want {
 	return out
 }
 
-// TestRunning takes over from a registry that answers: this one, with its
-// referrers API, and without it.
+// without hides paths of a handler.
+func without(h http.Handler, parts ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(r.URL.Path, part) }) {
+			http.NotFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// TestRunningLading takes over from a registry that lists all that it holds:
+// nothing differs then, and no time.
+func TestRunningLading(t *testing.T) {
+	dir, _ := dated(t, time.Date(2021, 3, 1, 12, 0, 0, 5000, time.UTC))
+	from := open(t, config.Default())
+	from.take(openSource(t, dir, source.Options{}))
+	for i := range 1500 { // more than a page
+		pushTo(t, dir, "many", fmt.Sprintf("t%d", i), time.Date(2024, 1, 1, 0, 0, i, 0, time.UTC))
+	}
+	from.take(openSource(t, dir, source.Options{}))
+	url := serveAs(t, from.srv.Handler())
+	to := open(t, config.Default())
+	if r := to.take(openSource(t, url, source.Options{})); len(r.Skipped) > 0 {
+		t.Error(r.Text())
+	}
+	got, want := to.byKey(), from.byKey()
+	for key, it := range want {
+		g := got[key]
+		if g.Created == nil || g.Created.Sub(*it.Created).Abs() > near {
+			t.Errorf("%s was created at %v, want %v", key, g.Created, it.Created)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d items, want %d", len(got), len(want))
+	}
+}
+
+// TestRunning takes over from a registry that answers, with a referrers API
+// and without.
 func TestRunning(t *testing.T) {
 	for _, api := range []bool{true, false} {
 		t.Run(fmt.Sprintf("referrers %v", api), func(t *testing.T) {
-			h := running(t, "distribution-2.8.2")
-			url := serveAs(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if !api && strings.Contains(r.URL.Path, "/referrers/") {
-					http.NotFound(w, r)
-					return
-				}
-				h.ServeHTTP(w, r)
-			}))
+			hidden := []string{"/_lading/"}
+			if !api {
+				hidden = append(hidden, "/referrers/")
+			}
+			url := serveAs(t, without(running(t, "distribution-2.8.2"), hidden...))
 			w := wanted(t, "distribution-2.8.2").reachable(t, url)
 			if len(w.Referrers) < 3 {
 				t.Fatalf("only %d referrers can be reached", len(w.Referrers))

@@ -74,7 +74,7 @@ func (im *run) scanRepository(ctx context.Context, name string) (*repository, er
 		im.problem(name, p)
 	}
 	r.tags = found.Tags
-	s := &scanner{im: im, repo: r, seen: map[lading.Digest]*manifest{}, used: map[lading.Digest]bool{}, kept: set(found.Blobs)}
+	s := &scanner{im: im, repo: r, seen: map[lading.Digest]*manifest{}, used: map[lading.Digest]bool{}, kept: set(found.Blobs), times: found.Times}
 	for _, d := range found.Manifests {
 		if _, err := s.manifest(ctx, d, true); err != nil {
 			return nil, err
@@ -105,6 +105,8 @@ type scanner struct {
 	seen map[lading.Digest]*manifest // nil: it cannot be taken over
 	used map[lading.Digest]bool      // blobs that a manifest leads to
 	kept map[lading.Digest]bool      // blobs that the source has
+
+	times map[lading.Digest]time.Time
 }
 
 // manifest reads a manifest with all that it lists and all that refers to it.
@@ -131,6 +133,9 @@ func (s *scanner) manifest(ctx context.Context, desc lading.Descriptor, named bo
 		return nil, nil
 	}
 	m := &manifest{desc: desc, when: known(p.Time)}
+	if m.when.IsZero() {
+		m.when = known(s.times[desc.Digest])
+	}
 	if err := s.follow(ctx, m, doc, p); err != nil {
 		return nil, err
 	}

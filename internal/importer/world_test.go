@@ -39,6 +39,7 @@ var trees = []struct {
 	{"distribution-3.1.2", source.Distribution},
 	{"zot-2.1.20", source.Zot},
 	{"olareg-0.1.1", source.Olareg},
+	{"olareg-0.2.2", source.Olareg},
 }
 
 // want is what a registry served of its storage; see testdata/README.md.
@@ -116,12 +117,15 @@ func eachTarget(t *testing.T, fn func(t *testing.T, to *target)) {
 	})
 }
 
-// open opens a registry in a directory of its own. The whole catalog is
+// open opens a registry, in a directory of its own unless cfg has one. The whole catalog is
 // checked when the test ends.
 func open(t *testing.T, cfg config.Config) *target {
 	t.Helper()
 	to := &target{t: t, clock: &importer.Clock{}, sparse: cfg.Manifests.Sparse == config.Allow}
-	cfg.Data, cfg.Durability = t.TempDir(), config.Relaxed
+	cfg.Durability = config.Relaxed
+	if cfg.Data == config.Default().Data {
+		cfg.Data = t.TempDir()
+	}
 	var err error
 	to.srv, err = server.NewWith(t.Context(), cfg, slog.New(slog.DiscardHandler), server.Options{Now: to.clock.Now, NoSweep: true})
 	must(t, err)

@@ -23,11 +23,13 @@ import (
 
 // running reads a registry over /v2/. It finds what has a tag, what an index
 // lists, and what refers to either; untagged manifests that nothing leads to
-// cannot be listed over the distribution-spec's API.
+// cannot be listed over the distribution-spec's API, but with the discovery
+// extension.
 type running struct {
 	reg   *remote.Registry
 	url   string
 	names []string // the only repositories wanted, or none
+	full  bool     // it lists all that it holds
 }
 
 func openRegistry(ctx context.Context, place string, opt Options) (Source, error) {
@@ -59,12 +61,20 @@ func openRegistry(ctx context.Context, place string, opt Options) (Source, error
 	if err := reg.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("%s does not answer as a registry: %w", u.Redacted(), err)
 	}
-	return &running{reg, u.Redacted(), opt.Repositories}, nil
+	s := &running{reg: reg, url: u.Scheme + "://" + u.Host, names: opt.Repositories}
+	s.full, err = s.lists(ctx)
+	return s, err
 }
 
-func (s *running) Kind() Kind       { return Registry }
-func (s *running) Describe() string { return "the registry at " + s.url }
-func (s *running) Close() error     { return nil }
+func (s *running) Kind() Kind { return Registry }
+func (s *running) Describe() string {
+	if s.full {
+		return "the registry at " + s.url + ", which lists all that it holds"
+	}
+	return "the registry at " + s.url + ", which lists what has a tag"
+}
+
+func (s *running) Close() error { return nil }
 
 // Repositories implements Source.
 func (s *running) Repositories(ctx context.Context) ([]string, error) {
@@ -98,6 +108,9 @@ func (s *running) repository(ctx context.Context, name string) (*remote.Reposito
 
 // Read implements Source.
 func (s *running) Read(ctx context.Context, name string) (*Repository, error) {
+	if s.full {
+		return s.readListed(ctx, name)
+	}
 	repo, err := s.repository(ctx, name)
 	if err != nil {
 		return nil, err
@@ -150,6 +163,9 @@ func (s *running) Manifest(ctx context.Context, name string, d lading.Digest) (P
 // Referrers implements Referrer. A registry without that API has none but
 // those of fallback tags.
 func (s *running) Referrers(ctx context.Context, name string, d lading.Digest) ([]lading.Descriptor, error) {
+	if s.full {
+		return nil, nil // Read found them
+	}
 	repo, err := s.repository(ctx, name)
 	if err != nil {
 		return nil, err

@@ -88,6 +88,9 @@ type Repository struct {
 	// Blobs are the digests that the source keeps for the repository, where
 	// it can tell; of a layout that includes manifests.
 	Blobs []lading.Digest
+	// Times are when manifests were pushed, as far as they are known and
+	// Manifest does not tell.
+	Times map[lading.Digest]time.Time
 	// Problems are parts that could not be read.
 	Problems []Problem
 }
