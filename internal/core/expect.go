@@ -13,7 +13,7 @@ var _ lading.Expecter = (*upload)(nil)
 
 // Expect implements lading.Expecter.
 func (u *upload) Expect(alg digest.Algorithm) {
-	if e, ok := u.Upload.(blob.Expecter); ok && u.Size() == 0 {
+	if e, ok := u.Upload.(blob.Expecter); ok && alg != "" && u.Size() == 0 {
 		e.Expect(alg)
 	}
 }

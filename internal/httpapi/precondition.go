@@ -49,7 +49,8 @@ func etags(r *http.Request, name string) (list []etag, given bool, err error) {
 				break
 			}
 			tag, behind, ok := nextETag(rest)
-			if !ok || behind != "" && strings.IndexByte(" \t,", behind[0]) < 0 {
+			behind = strings.TrimLeft(behind, " \t")
+			if !ok || behind != "" && behind[0] != ',' {
 				return nil, true, lading.ErrParameterInvalid.With(`the header %s is not a list of entity tags, such as "sha256:…" in its quotes`, name)
 			}
 			list, rest = append(list, tag), behind

@@ -15,8 +15,8 @@ import (
 // say honestly, such as stars, is zero.
 
 const (
-	defaultSearch = 25  // results of a page that names no n
-	maxSearchPage = 100 // results of any page
+	defaultSearch = 25               // results of a page that names no n
+	maxSearchPage = lading.MaxSearch // results of any page
 )
 
 var (
@@ -36,8 +36,8 @@ func routeSearch(rest string) (endpoint, Request, error) {
 }
 
 // parseSearch understands q, n and page. Unlike a name, the text is what a
-// person typed: case does not matter, and text that no name can contain finds
-// nothing.
+// person typed: case does not matter. Text that no name can contain is refused
+// before it reaches a registry.
 func (q *Request) parseSearch(v url.Values) (err error) {
 	if q.Search.Text, err = one(v, "q"); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/server"
 	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
@@ -42,33 +43,42 @@ func (users) Write(ctx context.Context, repo string) error {
 
 // world is a registry that can be stopped and started again.
 type world struct {
-	t   *testing.T
-	cfg config.Config
-	srv *server.Server
-	web *httptest.Server
+	t     *testing.T
+	cfg   config.Config
+	blobs func(blob.Store) blob.Store
+	srv   *server.Server
+	web   *httptest.Server
 }
 
 // each runs fn with a registry on either catalog.
 func each(t *testing.T, change func(*config.Config), fn func(t *testing.T, w *world)) {
 	t.Helper()
 	sqldbtest.EachURL(t, func(t *testing.T, fresh func(testing.TB) string) {
-		w := &world{t: t, cfg: config.Default()}
-		w.cfg.Data, w.cfg.Durability = t.TempDir(), config.Relaxed
-		w.cfg.Catalog.URL = fresh(t)
-		if change != nil {
-			change(&w.cfg)
-		}
-		w.start()
-		t.Cleanup(w.stop)
+		w := &world{t: t}
+		w.open(t, fresh(t), change)
 		fn(t, w)
 	})
+}
+
+// open starts the registry over an empty directory and closes it when the test
+// ends. Without a URL the catalog is in the directory.
+func (w *world) open(t *testing.T, url string, change ...func(*config.Config)) {
+	w.cfg = config.Default()
+	w.cfg.Data, w.cfg.Durability, w.cfg.Catalog.URL = t.TempDir(), config.Relaxed, url
+	for _, fn := range change {
+		if fn != nil {
+			fn(&w.cfg)
+		}
+	}
+	w.start()
+	t.Cleanup(w.stop)
 }
 
 func (w *world) start() {
 	w.t.Helper()
 	var err error
 	w.srv, err = server.NewWith(context.Background(), w.cfg, slog.New(slog.DiscardHandler), server.Options{
-		Access: users{}, NoSweep: true,
+		Access: users{}, NoSweep: true, Blobs: w.blobs,
 		Identify: func(r *http.Request) lading.Identity {
 			if user := r.Header.Get(userHeader); user != "" {
 				return lading.Identity{Subject: user}
