@@ -16,8 +16,8 @@ import (
 	"github.com/lading-dev/lading/internal/importer"
 	"github.com/lading-dev/lading/internal/importer/source"
 	"github.com/lading-dev/lading/internal/server"
-	"github.com/lading-dev/lading/internal/telemetry"
 	"github.com/lading-dev/lading/internal/sqldb"
+	"github.com/lading-dev/lading/internal/telemetry"
 )
 
 // importFlags are the flags of lading import.
@@ -41,8 +41,9 @@ SOURCE is
   a directory of zot or olareg
   an OCI layout: a directory, or a tar file of one
   a running registry: http://HOST or https://HOST, with the credentials of the
-  docker configuration; untagged manifests only where an index lists them or
-  they refer to another, because registries do not list the rest
+  docker configuration. Of a lading everything is taken; of another one what
+  has a tag, what an index lists, and what refers to either, because it lists
+  no more
 
 Manifests get the time at which they were pushed, where the source tells: a
 file's time. It is kept in an empty registry, and in one whose last change is
@@ -129,7 +130,7 @@ func (f *importFlags) options() (opt importer.Options, err error) {
 	if f.jobs < 0 {
 		return opt, fmt.Errorf("--jobs: %d is less than one", f.jobs)
 	}
-	opt = importer.Options{Jobs: f.jobs, DryRun: f.dryRun, Meter: &importer.Meter{}}
+	opt = importer.Options{Named: f.repos, Jobs: f.jobs, DryRun: f.dryRun, Meter: &importer.Meter{}}
 	opt.Wants = importer.Filter(f.repos, f.prefixes)
 	opt.Rename, err = importer.Renames(f.renames)
 	if err != nil {

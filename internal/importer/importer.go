@@ -30,6 +30,9 @@ const Actor = "import"
 type Options struct {
 	// Wants tells which repositories of the source are taken; nil for all.
 	Wants func(repo string) bool
+	// Named are repositories that were asked for by name: those that the
+	// source does not have are reported.
+	Named []string
 	// Rename gives a repository its name here; nil keeps it.
 	Rename func(repo string) string
 	// Clock is the registry's clock, which an import sets to the times of

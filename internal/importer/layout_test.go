@@ -61,10 +61,11 @@ func TestNames(t *testing.T) {
 	must(t, err)
 	to := open(t, config.Default())
 	src := openSource(t, unpack(t, "zot-2.1.20"), source.Options{})
-	r := to.takeWith(src, importer.Options{Wants: importer.Filter([]string{"tools/artifact"}, []string{"library"}), Rename: rename})
+	r := to.takeWith(src, importer.Options{Named: []string{"tools/artifact", "none"}, Wants: importer.Filter([]string{"tools/artifact"}, []string{"library"}), Rename: rename})
 	if r.Repositories != 3 {
 		t.Error(r.Text())
 	}
+	tells(t, r, "repository", "none", "", "does not have it")
 	w, items := wanted(t, "zot-2.1.20"), to.byKey()
 	for from, as := range map[string]string{"library/small:2": "old/images/small:2", "library/multi:latest": "m:latest", "tools/artifact:v1": "tools/artifact:v1"} {
 		if it := items["tag:"+as]; it.Descriptor == nil || it.Descriptor.Digest != w.Tags[from] {

@@ -13,6 +13,9 @@ import (
 // put with it: clients push both at once.
 const together = time.Second
 
+// maxTags is how many tags are put with one manifest, in one transaction.
+const maxTags = 64
+
 // event is one manifest to put with its tags, or one tag for a manifest that
 // is there by then.
 type event struct {
@@ -66,7 +69,7 @@ func (im *run) eventsOf(ctx context.Context, r *repository) (out []event, err er
 		for _, t := range tags[m.desc.Digest] {
 			te := event{repo: r, m: m, tags: []string{t.Name}, only: true}
 			te.date(t.Time, newest)
-			if !m.present && te.late == e.late && te.when.Sub(e.when) < together {
+			if !m.present && te.late == e.late && te.when.Sub(e.when) < together && len(e.tags) < maxTags {
 				e.tags = append(e.tags, t.Name)
 			} else {
 				later = append(later, te)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/importer"
 	"github.com/lading-dev/lading/internal/importer/source"
@@ -97,10 +98,11 @@ func TestRunningLading(t *testing.T) {
 	dir, _ := dated(t, time.Date(2021, 3, 1, 12, 0, 0, 5000, time.UTC))
 	from := open(t, config.Default())
 	from.take(openSource(t, dir, source.Options{}))
-	for i := range 1500 { // more than a page
-		pushTo(t, dir, "many", fmt.Sprintf("t%d", i), time.Date(2024, 1, 1, 0, 0, i, 0, time.UTC))
+	for i := range 1100 { // more than a page
+		raw := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.example.plain+json","annotations":{"n":"%d"}}`, i)
+		_, err := from.srv.Engine().PutManifest(t.Context(), "many", lading.Manifest{Bytes: raw}, lading.PutOptions{Tags: []string{fmt.Sprintf("t%d", i)}})
+		must(t, err)
 	}
-	from.take(openSource(t, dir, source.Options{}))
 	url := serveAs(t, from.srv.Handler())
 	to := open(t, config.Default())
 	if r := to.take(openSource(t, url, source.Options{})); len(r.Skipped) > 0 {

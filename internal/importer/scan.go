@@ -44,6 +44,11 @@ func (im *run) scan(ctx context.Context) ([]*repository, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, n := range im.opt.Named {
+		if !slices.Contains(names, n) {
+			im.report.skip(skipRepository, n, "", source.ErrNotFound.Error())
+		}
+	}
 	names = slices.DeleteFunc(names, func(n string) bool { return !im.opt.Wants(n) })
 	im.report.Repositories = len(names)
 	im.opt.Meter.Begin("reading", "repositories", len(names), 0)

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -57,6 +58,9 @@ func (s *running) readListed(ctx context.Context, repo string) (*Repository, err
 			r.Times[it.Descriptor.Digest] = *it.Created
 		}
 	})
+	if errors.Is(err, ErrNotFound) {
+		return s.none()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list manifests: %w", err)
 	}
@@ -73,8 +77,7 @@ func (s *running) readListed(ctx context.Context, repo string) (*Repository, err
 	return r, nil
 }
 
-// each calls fn for the items of a repository, a page after the other. A
-// repository that is gone meanwhile has none.
+// each calls fn for the items of a repository, a page after the other.
 func (s *running) each(ctx context.Context, repo, kind string, fn func(lading.Item)) error {
 	for next := fmt.Sprintf("/v2/%s/_lading/list/%s?n=%d", repo, kind, listed); next != ""; {
 		page, after, err := s.page(ctx, next)
@@ -99,7 +102,7 @@ func (s *running) page(ctx context.Context, path string) (page listing, next str
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNotFound {
-		return page, "", nil
+		return page, "", ErrNotFound
 	}
 	if !isListing(res) {
 		return page, "", fmt.Errorf("the registry answers %s", res.Status)

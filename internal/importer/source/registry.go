@@ -121,7 +121,7 @@ func (s *running) Read(ctx context.Context, name string) (*Repository, error) {
 		return nil
 	})
 	if isNotFound(err) {
-		return &Repository{}, nil // the catalog may name what has no tags
+		return s.none() // the catalog may name what has no tags
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list tags: %w", err)
@@ -140,6 +140,15 @@ func (s *running) Read(ctx context.Context, name string) (*Repository, error) {
 		r.Tags = append(r.Tags, Tag{Name: tag, Digest: desc.Digest})
 	}
 	return r, nil
+}
+
+// none is what a repository holds that is not there: an error where it was
+// asked for by its name.
+func (s *running) none() (*Repository, error) {
+	if len(s.names) > 0 {
+		return nil, ErrNotFound
+	}
+	return &Repository{}, nil
 }
 
 // Manifest implements Source.
