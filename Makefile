@@ -9,11 +9,15 @@ BENCH ?= .
 # Flags for internal/bench: `make bench BENCHFLAGS='-tags 10000'`.
 BENCHFLAGS ?=
 
-.PHONY: build deps test check race bench bench-discovery microbench fuzz soak
+.PHONY: build image deps test check race bench bench-discovery microbench fuzz soak
 
 # The binary, ./lading.
 build:
 	go build -o lading ./cmd/lading
+
+# The container image, lading:latest, with docker or buildah.
+image:
+	scripts/image
 
 # What the tests need: PostgreSQL, docker, and the tools of tools/go.mod.
 deps:
