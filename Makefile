@@ -19,7 +19,7 @@ build:
 image:
 	scripts/image
 
-# What the tests need: PostgreSQL, docker, and the tools of tools/go.mod.
+# What the tests need: PostgreSQL, docker, skopeo, and the tools of tools/go.mod.
 deps:
 	scripts/deps
 
@@ -27,6 +27,11 @@ deps:
 # cached: Go does not see when a program that a test runs has changed.
 test: deps
 	scripts/with-postgres go test -count=1 -timeout=20m ./...
+
+# The clients that take long to build, or are much to install, beside those of
+# `make test`; a table of what each did. Needs root.
+test-clients:
+	scripts/test-clients $(CLIENTS)
 
 # Form, vet, staticcheck, govulncheck, generated files; then the short tests
 # under the race detector.

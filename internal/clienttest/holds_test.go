@@ -19,6 +19,8 @@ type held struct {
 	Tags       []string
 	Descriptor ocispec.Descriptor
 	Subject    digest.Digest
+	// under is the part of the repository's name that is not told.
+	under string
 	// body is the manifest's own bytes, and content what it says.
 	body    string
 	content content
@@ -39,29 +41,39 @@ type content struct {
 //	repository:tag,tag kind artifact-type platform of subject
 //
 // with what there is of it; [held.line] tells the words.
-func holds(t *testing.T, addr string, want ...string) []held {
+func holds(t *testing.T, addr string, want ...string) {
 	t.Helper()
-	all := inventory(t, addr)
+	holdsUnder(t, addr, "", want...)
+}
+
+// holdsUnder is holds for the repositories of a namespace, told without it.
+func holdsUnder(t *testing.T, addr, namespace string, want ...string) {
+	t.Helper()
+	all := inventory(t, addr, namespace)
 	for _, h := range all {
 		h.audit(t, addr)
 	}
 	slices.Sort(want)
 	equal(t, "what the registry holds", strings.Join(lines(all), "\n"), strings.Join(want, "\n"))
-	return all
 }
 
-// inventory reads the listing of all manifests, small pages after one
-// another, and the manifests.
-func inventory(t *testing.T, addr string) []held {
+// inventory reads the listing of all manifests of a namespace, small pages
+// after one another, and the manifests.
+func inventory(t *testing.T, addr, namespace string) []held {
 	t.Helper()
+	query, under := "n=3", ""
+	if namespace != "" {
+		query, under = query+"&namespace="+namespace, namespace+"/"
+	}
 	var all []held
-	for next := "/v2/_lading/list/manifests?n=3"; next != ""; {
+	for next := "/v2/_lading/list/manifests?" + query; next != ""; {
 		resp, body := fetch(t, "http://"+addr+next, nil)
 		all = append(all, parse[struct{ Items []held }](t, body).Items...)
 		next, _, _ = strings.Cut(strings.TrimPrefix(resp.Header.Get("Link"), "<"), ">")
 	}
 	for i := range all {
 		h := &all[i]
+		h.under = under
 		_, h.body = fetch(t, h.url(addr, "manifests", h.Descriptor.Digest), http.Header{"Accept": {h.Descriptor.MediaType}})
 		h.content = parse[content](t, h.body)
 	}
@@ -170,7 +182,7 @@ var digestTag = regexp.MustCompile(`sha(256|512)-[0-9a-f]{64,128}`)
 // name is repository:tag,tag, with @ and the algorithm where that is not
 // sha256; a tag that is made of a digest shows none.
 func (h held) name() string {
-	name := h.Repository
+	name := strings.TrimPrefix(h.Repository, h.under)
 	if len(h.Tags) > 0 {
 		name += ":" + digestTag.ReplaceAllString(strings.Join(h.Tags, ","), "sha$1-DIGEST")
 	}
