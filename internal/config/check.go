@@ -102,6 +102,8 @@ func (m *Mistakes) tracing(t Tracing) {
 		u, err := url.Parse(t.Endpoint)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			m.add("tracing.endpoint", "is not the URL of a collector: write http://host:4318, or nothing for no traces")
+		} else if u.User != nil || u.RawQuery != "" {
+			m.add("tracing.endpoint", "holds a user or a parameter, which might be secret: send traces to a collector beside it, which knows its own secrets")
 		}
 	}
 	if !(t.Sample >= 0 && t.Sample <= 1) { // so that not a number is out of bounds too

@@ -84,6 +84,7 @@ func TestBounds(t *testing.T) {
 		{"sample", "tracing.sample", "0 to 1", func(c *config.Config) { c.Tracing.Sample = 1.5 }},
 		{"not a sample", "tracing.sample", "0 to 1", func(c *config.Config) { c.Tracing.Sample = math.NaN() }},
 		{"collector", "tracing.endpoint", "write http://", func(c *config.Config) { c.Tracing.Endpoint = "localhost:4318" }},
+		{"secret collector", "tracing.endpoint", "might be secret", func(c *config.Config) { c.Tracing.Endpoint = "https://u:p@otel.example" }},
 		{"admin", "admin.listen", "", func(c *config.Config) { c.Admin.Listen = "localhost:5001" }},
 		{"public admin", "admin.listen", "set admin.public", func(c *config.Config) { c.Admin.Listen = ":5001" }},
 		{"public admin, allowed", "admin.listen", "", func(c *config.Config) { c.Admin = config.Admin{Listen: ":5001", Public: true} }},

@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, err
 
 // NewWith is New with parts replaced.
 func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Options) (_ *Server, err error) {
-	s := &Server{stop: func() {}, data: cfg.Data, watch: newWatch(cfg.Admin.Listen != "", opt)}
+	s := &Server{stop: func() {}, data: cfg.Data, watch: newWatch(cfg, log, opt)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(ctx))
@@ -82,7 +82,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if s.db, err = sqldb.Open(ctx, dbOptions(cfg, log, opt)); err != nil {
+	if s.db, err = sqldb.Open(ctx, s.dbOptions(cfg, log, opt)); err != nil {
 		return nil, err
 	}
 	if s.cat, err = catalog.Open(ctx, s.db, catalog.Options{Logger: log, Now: opt.Now}); err != nil {
@@ -117,7 +117,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		MaxRequests:       cfg.Limits.Requests,
 		MaxBlob:           int64(cfg.Limits.BlobSize),
 	})
-	s.handler = identified(api, opt.Identify)
+	s.handler = s.watch.handler(identified(api, opt.Identify))
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
 		Uploads: cfg.Retention.Uploads, Now: opt.Now, Logger: log, Swept: s.watch.swept})
 	if !opt.NoSweep {
@@ -126,11 +126,12 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	return s, nil
 }
 
-func dbOptions(cfg config.Config, log *slog.Logger, opt Options) sqldb.Options {
+func (s *Server) dbOptions(cfg config.Config, log *slog.Logger, opt Options) sqldb.Options {
 	o := sqldb.Options{URL: cfg.Catalog.URL, Relaxed: cfg.Durability == config.Relaxed, Shards: cfg.Catalog.Shards, Logger: log}
 	if o.URL == "" {
 		o.URL = "sqlite:" + filepath.Join(cfg.Data, "catalog.db")
 	}
+	s.watch.database(&o)
 	if opt.DB != nil {
 		opt.DB(&o)
 	}
@@ -178,7 +179,7 @@ func (s *Server) Sweeper() *gc.Sweeper { return s.sweeper }
 
 // Close waits for what goes on in the background and closes the stores. No
 // request may be in flight.
-func (s *Server) Close(context.Context) error {
+func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
 	var errs []error
@@ -188,5 +189,6 @@ func (s *Server) Close(context.Context) error {
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
+	errs = append(errs, s.watch.close(ctx))
 	return errors.Join(errs...)
 }

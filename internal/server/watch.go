@@ -1,13 +1,17 @@
 package server
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/gc"
 	"github.com/lading-dev/lading/internal/httpapi"
+	"github.com/lading-dev/lading/internal/sqldb"
 	"github.com/lading-dev/lading/internal/telemetry"
 )
 
@@ -17,18 +21,27 @@ type watch struct {
 	followers *telemetry.Followers
 	sweeps    *telemetry.Sweeps
 	observers telemetry.Observers
+	tracing   *telemetry.Tracing // nil where nothing is traced
 }
 
-// newWatch makes the metrics if somebody can read them.
-func newWatch(counted bool, opt Options) *watch {
+// newWatch makes the metrics if somebody can read them, and the traces if
+// somebody takes them.
+func newWatch(cfg config.Config, log *slog.Logger, opt Options) *watch {
 	w := &watch{}
 	if opt.Observer != nil {
 		w.observers = append(w.observers, opt.Observer)
 	}
-	if !counted {
-		return w
+	if cfg.Admin.Listen != "" {
+		w.count(opt.Now)
 	}
-	now := opt.Now
+	if cfg.Tracing.Endpoint != "" {
+		w.tracing = telemetry.NewTracing(cfg.Tracing, log)
+		w.observers = append(w.observers, w.tracing)
+	}
+	return w
+}
+
+func (w *watch) count(now func() time.Time) {
 	if now == nil {
 		now = time.Now
 	}
@@ -36,7 +49,6 @@ func newWatch(counted bool, opt Options) *watch {
 	w.followers = telemetry.NewFollowers(w.metrics)
 	w.sweeps = telemetry.NewSweeps(w.metrics, w.followers, now)
 	w.observers = append(w.observers, telemetry.Requests(w.metrics))
-	return w
 }
 
 // observer is nil where nobody looks on, so that nothing is paid for it.
@@ -56,6 +68,9 @@ func (w *watch) stores(s *Server, log *slog.Logger) {
 		telemetry.Stores(w.metrics, s.db, s.cat.Journal(), log)
 		s.blobs = telemetry.Blobs(w.metrics, s.blobs)
 	}
+	if w.tracing != nil {
+		s.blobs = w.tracing.Blobs(s.blobs)
+	}
 }
 
 // swept counts a round of the sweeper.
@@ -63,4 +78,27 @@ func (w *watch) swept(r gc.Round) {
 	if w.sweeps != nil {
 		w.sweeps.Swept(r.Took, r.Uploads, r.Err)
 	}
+}
+
+// database has the updates of a database traced.
+func (w *watch) database(o *sqldb.Options) {
+	if w.tracing != nil {
+		o.Updating = w.tracing.Updating
+	}
+}
+
+// handler puts spans around requests.
+func (w *watch) handler(next http.Handler) http.Handler {
+	if w.tracing == nil {
+		return next
+	}
+	return w.tracing.Handler(next)
+}
+
+// close sends the spans that are left.
+func (w *watch) close(ctx context.Context) error {
+	if w.tracing == nil {
+		return nil
+	}
+	return w.tracing.Close(ctx)
 }

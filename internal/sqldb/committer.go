@@ -40,7 +40,13 @@ func (db *DB) Update(ctx context.Context, shard int, fn func(tx *Tx) error) erro
 	if shard < 0 || shard >= len(db.committers) {
 		return fmt.Errorf("sqldb: update: no shard %d", shard)
 	}
-	return db.committers[shard].do(&job{ctx: ctx, fn: fn})
+	if db.opt.Updating == nil {
+		return db.committers[shard].do(&job{ctx: ctx, fn: fn})
+	}
+	done := db.opt.Updating(ctx)
+	err := db.committers[shard].do(&job{ctx: ctx, fn: fn})
+	done(err)
+	return err
 }
 
 // The states of a job.

@@ -80,6 +80,10 @@ type Options struct {
 	// that stopped answering does not hold updates for ever; 0 means 30 s.
 	Timeout time.Duration
 
+	// Updating is told of every Update, by the goroutine that waits for it, and
+	// what it returns of its end; for traces. nil is nobody.
+	Updating func(ctx context.Context) (done func(error))
+
 	// Fault is for tests: it is called at the points "begin", "exec", "query",
 	// "commit" and "committed" of every group, and an error it returns is
 	// treated as if the engine had failed there. "committed" comes after the
