@@ -46,6 +46,10 @@ type Options struct {
 	// Jobs is how many blobs are copied, and repositories read, at a time; 0
 	// stands for two a processor, at least four.
 	Jobs int
+	// Hold is how many bytes of manifests are kept in memory from when they
+	// are read until they are put; 0 stands for 64 MiB. The others are read
+	// twice.
+	Hold int
 	// DryRun looks at the source alone: no registry is needed.
 	DryRun bool
 	// Meter counts the progress; nil counts nothing.
@@ -58,6 +62,9 @@ func Import(ctx context.Context, src source.Source, reg lading.Registry, opt Opt
 	if opt.Jobs <= 0 {
 		opt.Jobs = max(4, 2*runtime.GOMAXPROCS(0))
 	}
+	if opt.Hold <= 0 {
+		opt.Hold = 64 << 20
+	}
 	if opt.Meter == nil {
 		opt.Meter = &Meter{}
 	}
@@ -69,7 +76,7 @@ func Import(ctx context.Context, src source.Source, reg lading.Registry, opt Opt
 	}
 	ctx = lading.WithIdentity(ctx, lading.Identity{Subject: Actor})
 	ctx = lading.WithGrants(ctx, func(context.Context) (lading.Grants, error) { return lading.AllGrants(), nil })
-	im := &run{src: src, reg: reg, opt: opt, now: time.Now, report: newReport(src, opt.DryRun)}
+	im := &run{src: src, reg: reg, opt: opt, now: time.Now, report: newReport(src, opt.DryRun), cache: payloads{room: opt.Hold}}
 	begun := im.now()
 	err := im.run(ctx)
 	im.report.Seconds = time.Since(begun).Seconds()

@@ -53,19 +53,17 @@ func elsewhere(d lading.Descriptor) bool {
 // far as there is room: the others are read again.
 type payloads struct {
 	mu   sync.Mutex
-	size int
+	room int // bytes
 }
-
-const maxPayloads = 64 << 20 // bytes
 
 // keep returns the bytes if there is room for them, nil otherwise.
 func (p *payloads) keep(raw []byte) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.size+len(raw) > maxPayloads {
+	if len(raw) > p.room {
 		return nil
 	}
-	p.size += len(raw)
+	p.room -= len(raw)
 	return raw
 }
 
@@ -73,5 +71,5 @@ func (p *payloads) keep(raw []byte) []byte {
 func (p *payloads) release(raw []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.size -= len(raw)
+	p.room += len(raw)
 }

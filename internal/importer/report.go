@@ -74,7 +74,7 @@ func newReport(src source.Source, dry bool) *Report {
 func (r *Report) skip(kind, repo, name, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.Skipped = append(r.Skipped, Skip{kind, repo, name, reason})
+	r.Skipped = append(r.Skipped, Skip{kind, repo, name, strings.ReplaceAll(reason, "\n", "; ")})
 	switch kind {
 	case skipManifest:
 		r.Manifests.Skipped++

@@ -2,11 +2,13 @@ package importer_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -140,5 +142,38 @@ func TestRevisions(t *testing.T) {
 		if len(keys) > 0 || untagged < 3 {
 			t.Errorf("%s: missing are %v; %d untagged", tree.name, keys, untagged)
 		}
+	}
+}
+
+// TestReadTwice: manifests for which there is no room in memory are read again
+// when they are put.
+func TestReadTwice(t *testing.T) {
+	to := open(t, config.Default())
+	r := to.takeWith(openSource(t, unpack(t, "zot-2.1.20"), source.Options{}), importer.Options{Hold: 600, Jobs: 1})
+	if len(r.Skipped) > 0 {
+		t.Error(r.Text())
+	}
+	to.holds(wanted(t, "zot-2.1.20"))
+}
+
+// TestManyTags: a manifest may have more tags than are put at a time.
+func TestManyTags(t *testing.T) {
+	dir, when := unpack(t, "distribution-2.8.2"), time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 150 {
+		raw := []byte(`{"schemaVersion":2,"mediaType":"application/vnd.example.plain+json"}`)
+		linkTo(t, dir, "many", fmt.Sprintf("t%d", i), raw, when)
+	}
+	to := open(t, config.Default())
+	if r := to.take(openSource(t, dir, source.Options{})); len(r.Skipped) > 0 {
+		t.Error(r.Text())
+	}
+	tags, _ := to.list(lading.Query{Kind: lading.KindTags, Scope: lading.Scope{Repository: "many"}})
+	for _, it := range tags {
+		if off := it.Created.Sub(when); off < 0 || off > near {
+			t.Errorf("%s was created at %v", it.Key, it.Created)
+		}
+	}
+	if len(tags) != 150 {
+		t.Errorf("%d tags", len(tags))
 	}
 }

@@ -187,7 +187,7 @@ func (to *target) list(q lading.Query) (items []lading.Item, cursor string) {
 		if page.Next == "" {
 			return items, page.Cursor
 		}
-		q = lading.Query{Page: page.Next}
+		q.Page = page.Next
 	}
 }
 
