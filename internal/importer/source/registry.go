@@ -50,7 +50,7 @@ func openRegistry(ctx context.Context, place string, opt Options) (Source, error
 	}
 	reg.PlainHTTP = u.Scheme == "http"
 	reg.Client = &auth.Client{
-		Client:     retry.DefaultClient,
+		Client:     &http.Client{Transport: bytesTell{retry.NewTransport(nil)}},
 		Header:     http.Header{"User-Agent": {"lading-import"}},
 		Cache:      auth.NewCache(),
 		Credential: credentials.Credential(store),
@@ -201,6 +201,19 @@ func (s *running) Blob(ctx context.Context, name string, desc lading.Descriptor)
 		return nil, ErrNotFound
 	}
 	return body, err
+}
+
+// bytesTell drops what a registry says of a blob's digest: the bytes tell.
+// distribution names the SHA-256 of a blob that was pushed, and is asked for,
+// under another algorithm.
+type bytesTell struct{ http.RoundTripper }
+
+func (t bytesTell) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.RoundTripper.RoundTrip(req)
+	if err == nil && strings.Contains(req.URL.Path, "/blobs/") {
+		res.Header.Del("Docker-Content-Digest")
+	}
+	return res, err
 }
 
 func isNotFound(err error) bool {
