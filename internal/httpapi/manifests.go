@@ -59,9 +59,6 @@ func (h *handler) putManifest(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
-	if len(q.Tags) > 1 && !cond.Empty() {
-		return lading.InvalidParameter("tag", "a condition is about one tag: put the manifest once for each")
-	}
 	m, err := readManifest(w, r, q)
 	if err != nil {
 		return err

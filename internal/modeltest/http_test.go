@@ -72,7 +72,11 @@ func answerTo(resp *http.Response, body []byte, err error) answer {
 	return answer{code, text + string(body)}
 }
 
+// headerText leaves out the request's id: it is random, and may look like a
+// name.
 func headerText(h http.Header) string {
+	h = h.Clone()
+	h.Del("X-Request-Id")
 	var b strings.Builder
 	_ = h.Write(&b) // a Builder takes all
 	return b.String()

@@ -85,13 +85,14 @@ func TestAlgorithmIsPassedOn(t *testing.T) {
 			t.Errorf("%s: %v was expected, want %v", name, got, want)
 		}
 	}
-	finish("announced", "PUT "+start("?digest-algorithm=sha512")+"?digest="+sha512, content, digest.SHA512)
+	at := start("?digest-algorithm=sha512")
+	send(t, w.addr(), message{line: "PATCH " + at, body: content})
+	finish("announced", "PUT "+at+"?digest="+sha512, "", digest.SHA512)
 	finish("in the closing request", "PUT "+start("")+"?digest="+sha512, content, digest.SHA512)
 	finish("in one request", "POST "+uploads+"?digest="+sha512, content, digest.SHA512)
 
 	// An upload with bytes is not told any more.
-	at := start("")
-	store.last()
+	at = start("")
 	send(t, w.addr(), message{line: "PATCH " + at, body: content[:40000]})
 	finish("too late", "PUT "+at+"?digest="+sha512, content[40000:])
 }
