@@ -31,12 +31,13 @@ type Blob struct {
 func (c *Catalog) LinkBlob(ctx context.Context, repo string, b Blob) error {
 	enc := EncodeDigest(b.Digest)
 	return c.db.Update(ctx, c.Shard(repo), func(tx *sqldb.Tx) error {
-		var repoID, blobID, linked int64
+		var repoID, blobID, linked, waiting int64
 		err := tx.Batch(
 			sqldb.Q{SQL: `SELECT id FROM repository WHERE name=?`, Args: []any{repo}, Scan: scanID(&repoID)},
 			sqldb.Q{SQL: `SELECT id FROM blob WHERE digest=? AND shard=?`, Args: []any{enc, tx.Shard()}, Scan: scanID(&blobID)},
 			sqldb.Q{SQL: `SELECT l.blob FROM repository r JOIN blob b ON b.digest=? AND b.shard=? JOIN repository_blob l ON l.repo=r.id AND l.blob=b.id WHERE r.name=?`,
 				Args: []any{enc, tx.Shard(), repo}, Scan: scanID(&linked)},
+			sqldb.Q{SQL: `SELECT manifest FROM manifest_missing WHERE repo=` + ownID + ` AND digest=? LIMIT 1`, Args: []any{repo, enc}, Scan: scanID(&waiting)},
 		)
 		if err != nil || linked != 0 {
 			return err
@@ -56,7 +57,9 @@ func (c *Catalog) LinkBlob(ctx context.Context, repo string, b Blob) error {
 			tx.Exec(`INSERT INTO blob_content(blob,bytes) VALUES(?,?) ON CONFLICT(blob) DO UPDATE SET bytes=excluded.bytes`, blobID, b.Bytes)
 		}
 		tx.Exec(`INSERT INTO repository_blob(repo,blob) VALUES(?,?)`, repoID, blobID)
-		foundMissing(tx, repoID, blobID, enc)
+		if waiting != 0 {
+			foundMissing(tx, repoID, blobID, enc)
+		}
 		return nil
 	})
 }

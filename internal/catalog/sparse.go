@@ -23,8 +23,8 @@ func (p *put) createMissing(ch *change, manifest int64) {
 	}
 }
 
-// foundMissing records that manifests of a repository use a blob, which has
-// just been linked there, if any was waiting for it.
+// foundMissing records that the manifests of a repository that waited for a
+// blob use it: it has just been linked there.
 func foundMissing(tx *sqldb.Tx, repo, blob int64, digest []byte) {
 	tx.Exec(`INSERT INTO manifest_blob(repo,blob,manifest) SELECT repo,CAST(? AS BIGINT),manifest FROM manifest_missing WHERE repo=? AND digest=?`, blob, repo, digest)
 	tx.Exec(`DELETE FROM manifest_missing WHERE repo=? AND digest=?`, repo, digest)
