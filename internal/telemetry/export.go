@@ -23,8 +23,7 @@ const exportTime = 10 * time.Second
 
 // exporter sends spans as OTLP over HTTP in its JSON form (OpenTelemetry
 // Protocol, "OTLP/HTTP", "JSON Protobuf Encoding"). The exporter of the
-// OpenTelemetry project would bring gRPC with it, which is larger than the rest
-// of lading's network code together.
+// OpenTelemetry project would bring gRPC with it: see docs/design/0001.
 type exporter struct {
 	url    string
 	client *http.Client
