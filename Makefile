@@ -19,7 +19,8 @@ build:
 image:
 	scripts/image
 
-# What the tests need: PostgreSQL, docker, skopeo, and the tools of tools/go.mod.
+# What the tests need: PostgreSQL, docker, skopeo, gpg, and the tools of
+# tools/go.mod.
 deps:
 	scripts/deps
 

@@ -26,6 +26,8 @@ func driveDocker(d *drive) {
 	docker.run(d.T, "pull", "--platform=linux/amd64", app+":1")
 	equal(d.T, "the file in the image", docker.fileIn(d.T, app+":1", "/etc/greeting"), "hello from docker")
 	docker.run(d.T, "image", "rm", app+":1")
+	equal(d.T, "docker search", docker.run(d.T, "search", "--format={{.Name}}", d.ref("acme")), "acme/app")
+	equal(d.T, "docker search for what is not there", docker.run(d.T, "search", "--format={{.Name}}", d.ref("nothing")), "")
 }
 
 // isolated gives podman or buildah a storage, a state and credentials (none)
@@ -73,6 +75,11 @@ insecure = true
 	equal(d.T, "the image by a short name", run("pull", "acme/app:1"), id)
 	equal(d.T, "podman search --list-tags", strings.Join(strings.Fields(run("search", "--list-tags", "--format={{.Tag}}", app)), " "), "NAME TAG "+app+" 1 "+app+" all")
 	run("pull", app+":all")
+	searched := newAskedProxy(d.T, d.addr)
+	equal(d.T, "podman search", run("search", "--tls-verify=false", "--format={{.Name}}", searched.addr+"/app"), searched.addr+"/acme/app")
+	if asked := searched.queries(); !strings.Contains(asked, "/v1/search?") || strings.Contains(asked, "/v2/_catalog") {
+		d.Errorf("podman did not search, or read the catalog after it:\n%s", asked)
+	}
 	podman.fails(d.T, "manifest unknown", "pull", app+":none")
 }
 

@@ -25,14 +25,18 @@ func (d *drive) tool(name string) tool {
 	return d.noted(newTool(d.T, name))
 }
 
-// temporary is the path of a test's directory.
-var temporary = regexp.MustCompile(regexp.QuoteMeta(os.TempDir()) + `/Test[^/]*/\d+/`)
+// What is another in every run: the path of a test's directory, and the port
+// of a registry or of a proxy before it.
+var (
+	temporary = regexp.MustCompile(regexp.QuoteMeta(os.TempDir()) + `/Test[^/]*/\d+/`)
+	loopback  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+)
 
 func (d *drive) noted(c tool) tool {
 	c.said = func(command []string) {
 		words := make([]string, len(command))
 		for i, w := range command {
-			w = temporary.ReplaceAllString(strings.ReplaceAll(w, d.addr, "127.0.0.1:5000"), "")
+			w = temporary.ReplaceAllString(loopback.ReplaceAllString(w, "127.0.0.1:5000"), "")
 			if strings.ContainsAny(w, " \"{$*\n") {
 				w = "'" + w + "'"
 			}

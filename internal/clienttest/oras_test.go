@@ -2,8 +2,10 @@ package clienttest
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -77,5 +79,29 @@ func TestOrasBlob(t *testing.T) {
 		equal(t, "the blob", oras.run(t, "blob", "fetch", "--plain-http", "--output", "-", blob), "some bytes")
 		oras.run(t, "blob", "delete", "--plain-http", "--force", blob)
 		oras.fails(t, "not found", "blob", "fetch", "--plain-http", "--output", "-", blob)
+	})
+}
+
+// TestWideBlobs has a manifest with a layer under sha512, which oras pushes
+// and crane copies. (Neither puts a manifest itself under sha512: regctl does.)
+func TestWideBlobs(t *testing.T) {
+	eachCatalog(t, func(t *testing.T, addr string) {
+		oras, crane := newTool(t, "oras"), newTool(t, "crane")
+		wide, data := addr+"/acme/wide", "hello, and a digest of 64 bytes"
+		dgst := digest.SHA512.FromString(data).String()
+		writeFile(t, filepath.Join(oras.dir, "data"), data)
+		writeFile(t, filepath.Join(oras.dir, "empty"), "{}")
+		writeFile(t, filepath.Join(oras.dir, "manifest.json"), `{"schemaVersion":2,"mediaType":"`+ocispec.MediaTypeImageManifest+
+			`","artifactType":"`+dataType+`","config":{"mediaType":"`+ocispec.MediaTypeEmptyJSON+`","digest":"`+digestOf("{}")+`","size":2},`+
+			`"layers":[{"mediaType":"text/plain","digest":"`+dgst+`","size":31}]}`)
+		oras.run(t, "blob", "push", "--plain-http", "--size=31", wide+"@"+dgst, "data")
+		oras.run(t, "blob", "push", "--plain-http", wide, "empty")
+		oras.run(t, "manifest", "push", "--plain-http", wide+":1", "manifest.json")
+		equal(t, "the blob", oras.run(t, "blob", "fetch", "--plain-http", "--output=-", wide+"@"+dgst), data)
+		_, told, err := crane.try("copy", "--insecure", wide+":1", addr+"/acme/copy:1")
+		if err != nil || !strings.Contains(told, "mounted blob: "+dgst) {
+			t.Errorf("the blob was not mounted: %v\n%s", err, told)
+		}
+		holds(t, addr, "acme/wide:1 manifest "+dataType, "acme/copy:1 manifest "+dataType)
 	})
 }
