@@ -77,7 +77,8 @@ func (c *Catalog) linkWithin(ctx context.Context, q sqldb.Querier, blobs []int64
 	}
 	window := `(SELECT id,name FROM repository WHERE ` + where + ` ORDER BY name LIMIT ?) w`
 	args = append(args, n)
-	repo, err := first(q.Query(ctx, `SELECT w.name FROM `+window+` JOIN repository_blob l ON l.repo=w.id AND l.blob IN `+sqldb.In(inSize(len(blobs)))+` LIMIT 1`,
+	// CROSS keeps SQLite from walking the blob's links instead.
+	repo, err := first(q.Query(ctx, `SELECT w.name FROM `+window+` CROSS JOIN repository_blob l WHERE l.repo=w.id AND l.blob IN `+sqldb.In(inSize(len(blobs)))+` LIMIT 1`,
 		inArgs(args, blobs)...))
 	if err != nil || repo != "" {
 		return repo, 0, err

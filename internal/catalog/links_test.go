@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/sqldb"
+	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 	"github.com/lading-dev/lading/internal/storetest/catalogtest"
 )
 
@@ -63,6 +67,37 @@ func TestFindLink(t *testing.T) {
 		}
 		tests("with hidden links")
 	})
+}
+
+// TestFindLinkPlan: SQLite walks the repositories that may be read and looks
+// the blob up in each; along the blob's links it would have no bound.
+func TestFindLinkPlan(t *testing.T) {
+	ctx := context.Background()
+	var sql string
+	var args []any
+	trace := func(s string, a []any) {
+		if strings.Contains(s, "repository_blob") && !strings.HasPrefix(s, "EXPLAIN") {
+			sql, args = s, slices.Clone(a)
+		}
+	}
+	w := catalogtest.Open(t, sqldb.Options{URL: sqldbtest.SQLite(t), Relaxed: true, Trace: trace}, catalog.Options{})
+	w.Link("a", catalogtest.Blob("b"))
+	if _, err := w.Cat.FindLink(ctx, catalogtest.Blob("b"), []lading.Range{{From: "a", To: "b"}}, 10); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := w.DB.Read().Query(ctx, "EXPLAIN QUERY PLAN "+sql, args...)
+	w.Must(err)
+	plan := ""
+	for rows.Next() {
+		var id, parent, unused int64
+		var detail string
+		w.Must(rows.Scan(&id, &parent, &unused, &detail))
+		plan += detail + "\n"
+	}
+	w.Must(rows.Err())
+	if !strings.Contains(plan, "(repo=? AND blob=?)") || strings.Contains(plan, "(blob=?)") {
+		t.Errorf("%s\n%s", sql, plan)
+	}
 }
 
 // TestNamesContaining: living repositories alone, in order, as many as asked
