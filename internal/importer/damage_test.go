@@ -148,9 +148,36 @@ func TestEmptyFiles(t *testing.T) {
 			emptied++
 		}
 	}
+	for _, only := range []string{"library/multi", ""} { // the other one need not be wanted
+		opt := importer.Options{}
+		if only != "" {
+			opt.Wants, w = importer.Filter([]string{only}, nil), w.only(only, only)
+		} else {
+			w = wanted(t, "zot-2.1.20")
+		}
+		to := open(t, config.Default())
+		if r := to.takeWith(openSource(t, dir, source.Options{}), opt); len(r.Skipped) > 0 || emptied == 0 {
+			t.Errorf("%d emptied: %+v", emptied, r)
+		}
+		to.holds(w)
+	}
+}
+
+// TestDamagedCopy: where one repository has a blob damaged and another has it
+// whole, both get it.
+func TestDamagedCopy(t *testing.T) {
+	dir, w := unpack(t, "olareg-0.1.1"), wanted(t, "olareg-0.1.1")
+	damaged := 0
+	for ref := range w.only("library/small", "").Blobs {
+		d := strings.TrimPrefix(ref, "@")
+		if _, both := w.Blobs["library/multi@"+d]; both { // which is read first
+			write(t, []byte("x"), dir, "library/multi/blobs", strings.Replace(d, ":", "/", 1))
+			damaged++
+		}
+	}
 	to := open(t, config.Default())
-	if r := to.take(openSource(t, dir, source.Options{})); len(r.Skipped) > 0 || emptied == 0 {
-		t.Errorf("%d emptied: %+v", emptied, r)
+	if r := to.take(openSource(t, dir, source.Options{})); len(r.Skipped) > 0 || damaged == 0 {
+		t.Errorf("%d damaged: %s", damaged, r.Text())
 	}
 	to.holds(w)
 }

@@ -124,3 +124,24 @@ func TestFinds(t *testing.T) {
 		}
 	}
 }
+
+// TestAwkwardNames: a repository may be called like the directories of a
+// layout, and lie in one.
+func TestAwkwardNames(t *testing.T) {
+	tree := unpack(t, "olareg-0.1.1")
+	for _, name := range []string{"a/b/c/d/e/f-g__h.i/blobs", "blobs", "blobs/sha256"} {
+		must(t, os.CopyFS(filepath.Join(tree, name), os.DirFS(filepath.Join(tree, "library/small"))))
+	}
+	src := openSource(t, tree, source.Options{})
+	names, err := src.Repositories(t.Context())
+	must(t, err)
+	want := "a/b/c/d/e/f-g__h.i a/b/c/d/e/f-g__h.i/blobs blobs blobs/sha256 library/multi library/small odd/deleted odd/things tools/artifact"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("found %s, want %s", got, want)
+	}
+	to := open(t, config.Default())
+	if r := to.take(src); len(r.Skipped) > 0 {
+		t.Error(r.Text())
+	}
+	to.holdsAlso(wanted(t, "olareg-0.1.1").only("library/small", "a/b/c/d/e/f-g__h.i/blobs"))
+}

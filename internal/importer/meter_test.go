@@ -76,3 +76,14 @@ func TestClockNeverRunsAhead(t *testing.T) {
 		t.Error("it does not go:", c.Now())
 	}
 }
+
+func TestPayloads(t *testing.T) {
+	p := &payloads{room: 10}
+	a := p.keep([]byte("123456"))
+	if a == nil || p.keep([]byte("12345")) != nil {
+		t.Error("the room is not 10 bytes")
+	}
+	if p.release(a); p.keep([]byte("1234567890")) == nil {
+		t.Error("there is no room again")
+	}
+}

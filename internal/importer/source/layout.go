@@ -127,6 +127,9 @@ func (s *layouts) blobs(ctx context.Context, repo string) (out []lading.Digest, 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if !alg.IsDir() {
+			continue // a repository can be called like this one, and /blobs
+		}
 		entries, err := readDir(s.files, path.Join(root, alg.Name()))
 		if err != nil {
 			return nil, err
