@@ -106,6 +106,8 @@ var actionNames = [...]string{
 	ActionDiscover:         "discover",
 	ActionList:             "list",
 	ActionRepositoryDelete: "repository_delete",
+	ActionSearchPing:       "search_ping",
+	ActionSearch:           "search",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

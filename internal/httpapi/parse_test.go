@@ -140,6 +140,20 @@ func TestParseAlike(t *testing.T) {
 	}
 }
 
+// TestActionsHaveNames: every action that a URL can mean has a name of its own
+// in logs and figures.
+func TestActionsHaveNames(t *testing.T) {
+	seen := map[string]Action{}
+	for _, p := range parsed {
+		a := p.want.Action
+		name := a.String()
+		if other, ok := seen[name]; ok && other != a || name == "unknown" || name == "" || int(a) >= ActionCount {
+			t.Errorf("action %d is called %q", a, name)
+		}
+		seen[name] = a
+	}
+}
+
 func TestPutTagsAreBounded(t *testing.T) {
 	for n, ok := range map[int]bool{100: true, 101: false} {
 		_, err := Parse("PUT", "/v2/a/manifests/"+string(d256), strings.Repeat("tag=t&", n))
