@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,6 +46,21 @@ func (d *drive) noted(c tool) tool {
 		d.commands = append(d.commands, strings.Join(words, " "))
 	}
 	return c
+}
+
+// cursor is the registry's position now.
+func (d *drive) cursor() string {
+	d.Helper()
+	return list(d.T, "http://"+d.addr+"/v2/_lading/list/manifests?since=now", nil, http.StatusOK).Cursor
+}
+
+// unchangedSince checks that nothing that can be seen has changed.
+func (d *drive) unchangedSince(cursor string) {
+	d.Helper()
+	delta := list(d.T, "http://"+d.addr+"/v2/_lading/list/manifests?since="+cursor, nil, http.StatusOK)
+	if len(delta.Items) > 0 {
+		d.Errorf("written again: %+v", delta.Items)
+	}
 }
 
 // with returns the program with flags that stand before all others.
