@@ -43,9 +43,12 @@ func (r *Registry) MountBlob(ctx context.Context, to, from string, d lading.Dige
 // read, empty if none was found: first those that are near to repo, which is
 // where content is shared most, then from the beginning of the names.
 func (r *Registry) findBlob(ctx context.Context, repo string, grants lading.Grants, d lading.Digest) (string, error) {
-	places := []lading.Grants{lading.NewGrants(lading.RepositoryRange(repo))}
-	if i := strings.LastIndexByte(repo, '/'); i >= 0 {
-		places = append(places, lading.NewGrants(lading.NamespaceRanges(repo[:i])...))
+	places := []lading.Grants{}
+	if !grants.All() { // who sees all finds it at once
+		places = append(places, lading.NewGrants(lading.RepositoryRange(repo)))
+		if i := strings.LastIndexByte(repo, '/'); i >= 0 {
+			places = append(places, lading.NewGrants(lading.NamespaceRanges(repo[:i])...))
+		}
 	}
 	for _, place := range append(places, lading.AllGrants()) {
 		from, err := r.cat.FindLink(ctx, d, place.Intersect(grants).Ranges(), maxProbe)
