@@ -49,8 +49,8 @@ type Config struct {
 // Admin is the listener for operators: health, metrics, profiles.
 type Admin struct {
 	// Listen (admin.listen) is the address of the operators' listener,
-	// host:port, with /healthz, /readyz, /metrics and /debug/pprof/. Empty
-	// means that there is none.
+	// host:port, with /healthz, /readyz, /metrics, /backup/catalog and
+	// /debug/pprof/. Empty means that there is none.
 	Listen string
 	// Public (admin.public) allows admin.listen to be an address that other
 	// machines can reach. Nobody is asked who he is there, and profiles show

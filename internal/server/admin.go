@@ -18,8 +18,9 @@ import (
 const readyTime = 2 * time.Second
 
 // Admin answers operators: /healthz while the process lives, /readyz while it
-// can do its work, /metrics, and profiles under /debug/pprof/. It asks nobody
-// who he is, so only operators may reach it.
+// can do its work, /metrics, a copy of the catalog from POST /backup/catalog,
+// and profiles under /debug/pprof/. It asks nobody who he is, so only operators
+// may reach it.
 func (s *Server) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { tell(w, http.StatusOK, "ok\n") })
@@ -27,12 +28,14 @@ func (s *Server) Admin() http.Handler {
 	if s.watch.metrics != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.watch.metrics, promhttp.HandlerOpts{}))
 	}
+	mux.HandleFunc("POST /backup/catalog", s.backup)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	// A page in a browser on this machine may not send it a POST.
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 func tell(w http.ResponseWriter, status int, text string) {

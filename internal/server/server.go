@@ -59,6 +59,7 @@ type Server struct {
 	handler http.Handler
 	watch   *watch
 	data    string
+	log     *slog.Logger
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 
@@ -73,7 +74,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, err
 
 // NewWith is New with parts replaced.
 func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Options) (_ *Server, err error) {
-	s := &Server{stop: func() {}, data: cfg.Data, watch: newWatch(cfg, log, opt)}
+	s := &Server{stop: func() {}, data: cfg.Data, log: log, watch: newWatch(cfg, log, opt)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(ctx))
