@@ -29,6 +29,7 @@ func bobsView(blob, manifest string) []message {
 		"DELETE /v2/private/r00/manifests/v1",
 		"DELETE /v2/private/r00/blobs/%[1]s",
 		"GET /v1/search?q=private",
+		"GET /v1/search?q=rivate",
 		"GET /v1/search?q=",
 		"GET /v2/_catalog",
 		"POST /v2/private/r00/blobs/uploads/?mount=%[1]s&from=private/r01",
