@@ -47,9 +47,9 @@ func (c tool) fileIn(t *testing.T, image, path string) string {
 }
 
 // startDocker returns a docker client with an engine. As root the engine is
-// the test's own, with everything in a temporary directory; otherwise it is
-// the one that the user has at hand.
-func startDocker(t *testing.T) tool {
+// the test's own, with everything in a temporary directory and these flags on
+// top; otherwise it is the one that the user has at hand.
+func startDocker(t *testing.T, flags ...string) tool {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		docker := newTool(t, "docker")
@@ -64,7 +64,7 @@ func startDocker(t *testing.T) tool {
 	if beside := filepath.Join(filepath.Dir(engine.path), "docker"); exists(beside) {
 		docker.path = beside
 	}
-	socket := runEngine(t, engine)
+	socket := runEngine(t, engine, flags...)
 	docker.env = append(docker.env, "DOCKER_HOST=unix://"+socket)
 	waitFor(t, "the docker engine", func() bool { _, _, err := docker.try("version"); return err == nil })
 	return docker
@@ -72,7 +72,7 @@ func startDocker(t *testing.T) tool {
 
 // runEngine starts dockerd with nothing of the machine's: no bridge, no
 // firewall rule, no overlay.
-func runEngine(t *testing.T, engine tool) (socket string) {
+func runEngine(t *testing.T, engine tool, flags ...string) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lading-docker-") // short: a socket's path has at most 107 bytes
 	if err != nil {
@@ -80,9 +80,9 @@ func runEngine(t *testing.T, engine tool) (socket string) {
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	writeFile(t, at("config"), "{}")
-	cmd := exec.Command(engine.path, "--config-file", at("config"), "--host", "unix://"+at("sock"),
+	cmd := exec.Command(engine.path, append(flags, "--config-file", at("config"), "--host", "unix://"+at("sock"),
 		"--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid"), "--storage-driver", "vfs",
-		"--iptables=false", "--ip6tables=false", "--bridge", "none", "--log-level", "error")
+		"--iptables=false", "--ip6tables=false", "--bridge", "none", "--log-level", "error")...)
 	cmd.Env = engine.env
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log

@@ -1,13 +1,14 @@
 package clienttest
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
 func driveDocker(d *drive) {
-	docker := d.noted(startDocker(d.T))
+	docker := d.noted(startDocker(d.T, "--registry-mirror=http://"+d.addr))
 	docker.env = append(docker.env, "DOCKER_BUILDKIT=0")
 	app := d.ref("acme/app")
 	docker.put(d.T, "context/greeting", "hello from docker")
@@ -25,7 +26,15 @@ func driveDocker(d *drive) {
 	docker.run(d.T, "image", "rm", app+":amd64", app+":arm64")
 	docker.run(d.T, "pull", "--platform=linux/amd64", app+":1")
 	equal(d.T, "the file in the image", docker.fileIn(d.T, app+":1", "/etc/greeting"), "hello from docker")
-	docker.run(d.T, "image", "rm", app+":1")
+
+	docker.run(d.T, "tag", app+":1", d.ref("library/greeting:1"))
+	docker.run(d.T, "push", d.ref("library/greeting:1"))
+	docker.run(d.T, "image", "rm", app+":1", d.ref("library/greeting:1"))
+	if os.Geteuid() == 0 { // the engine is ours: it has the registry as its mirror
+		docker.run(d.T, "pull", "greeting:1")
+		equal(d.T, "the file in the image from the mirror", docker.fileIn(d.T, "greeting:1", "/etc/greeting"), "hello from docker")
+	}
+
 	equal(d.T, "docker search", docker.run(d.T, "search", "--format={{.Name}}", d.ref("acme")), "acme/app")
 	equal(d.T, "docker search for what is not there", docker.run(d.T, "search", "--format={{.Name}}", d.ref("nothing")), "")
 }
