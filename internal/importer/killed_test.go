@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	mathrand "math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -59,8 +60,11 @@ func TestKilled(t *testing.T) {
 	takes := time.Since(begun)*2 + 100*time.Millisecond // the binary starts, and waits for the disk
 	want := whole.byKey()
 	sqldbtest.EachURL(t, func(t *testing.T, fresh func(testing.TB) string) {
-		kills, pieces := 0, 0
-		for round := 0; round < 4 || pieces < 2 && round < 40; round++ {
+		kills, pieces, rounds := 0, 0, 4
+		if os.Getenv("LADING_LONG") != "" {
+			rounds = 200
+		}
+		for round := 0; round < rounds || pieces < 2 && round < 40; round++ {
 			cfg := config.Default()
 			cfg.Data = t.TempDir()
 			text := fmt.Sprintf("data: %q\n", cfg.Data)

@@ -94,6 +94,9 @@ func TestFinds(t *testing.T) {
 	empty := t.TempDir()
 	write(t, []byte("text"), empty, "file")
 	dist := unpack(t, "distribution-2.8.2")
+	if _, err := source.Open(t.Context(), dist, source.Options{Name: "x"}); err == nil || !strings.Contains(err.Error(), "names of their own") {
+		t.Errorf("a name for many repositories: %v", err)
+	}
 	for _, tt := range []struct {
 		place string
 		kind  source.Kind

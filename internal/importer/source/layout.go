@@ -103,9 +103,7 @@ func (s *layouts) referrers(repo string, r *Repository, answer lading.Descriptor
 		r.Problems = append(r.Problems, Problem{string(answer.Digest), fmt.Errorf("read the referrers of %s: %w", answer.Annotations[referrersOf], err)})
 		return
 	}
-	for _, m := range list.Manifests {
-		r.Manifests = append(r.Manifests, m)
-	}
+	r.Manifests = append(r.Manifests, list.Manifests...)
 }
 
 func (s *layouts) index(name string) (index ocispec.Index, err error) {

@@ -31,6 +31,17 @@ type Options struct {
 // Open opens the source at a place: a directory, a tar file with an OCI layout,
 // or the http:// or https:// URL of a registry.
 func Open(ctx context.Context, place string, opt Options) (Source, error) {
+	src, err := open(ctx, place, opt)
+	if err != nil || opt.Name == "" {
+		return src, err
+	}
+	if s, ok := src.(*layouts); !ok || s.single == "" {
+		return nil, errors.Join(fmt.Errorf("%s has repositories with names of their own: %q can be the name of a single OCI layout alone", src.Describe(), opt.Name), src.Close())
+	}
+	return src, nil
+}
+
+func open(ctx context.Context, place string, opt Options) (Source, error) {
 	if opt.Kind == "" {
 		opt.Kind = Auto
 	}

@@ -29,7 +29,7 @@ const (
 	Registry     Kind = "registry"     // a running one, over /v2/
 )
 
-// Kinds are those that can be asked for.
+// kinds are those that can be asked for.
 var kinds = []Kind{Auto, Distribution, Zot, Olareg, OCILayout, Registry}
 
 // ParseKind returns the kind of that name.
