@@ -84,18 +84,24 @@ func (s *Server) checkCatalog(ctx context.Context) error {
 	return nil
 }
 
-// checkData makes a file in the data directory and removes it. A full disk is
-// no reason to send the readers away.
+// checkData writes a few bytes into the data directory and removes them. A full
+// disk is no reason to send the readers away.
 func (s *Server) checkData(context.Context) error {
-	f, err := os.CreateTemp(s.data, ".ready-")
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	err := tryWrite(s.data)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return errFull
 	}
+	return fmt.Errorf("cannot be written: %w", err)
+}
+
+func tryWrite(dir string) error {
+	f, err := os.CreateTemp(dir, ".ready-")
 	if err != nil {
-		return fmt.Errorf("cannot be written: %w", err)
+		return err
 	}
-	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
-		return fmt.Errorf("cannot be written: %w", err)
-	}
-	return nil
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }

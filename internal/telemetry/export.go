@@ -153,9 +153,9 @@ func spanOf(s sdktrace.ReadOnlySpan) otlpSpan {
 func attributes(from []attribute.KeyValue) []otlpAttribute {
 	var all []otlpAttribute
 	for _, a := range from {
-		value := map[string]any{"stringValue": a.Value.Emit()}
+		value := map[string]any{"stringValue": a.Value.String()}
 		if a.Value.Type() == attribute.INT64 {
-			value = map[string]any{"intValue": a.Value.Emit()}
+			value = map[string]any{"intValue": a.Value.String()}
 		}
 		all = append(all, otlpAttribute{string(a.Key), value})
 	}
