@@ -57,6 +57,8 @@ func holdsUnder(t *testing.T, addr, namespace string, want ...string) {
 	equal(t, "what the registry holds", strings.Join(lines(all), "\n"), strings.Join(want, "\n"))
 }
 
+var nextLink = regexp.MustCompile(`^<(/[^>]+)>; rel="next"$`)
+
 // inventory reads the listing of all manifests of a namespace, small pages
 // after one another, and the manifests.
 func inventory(t *testing.T, addr, namespace string) []held {
@@ -69,7 +71,10 @@ func inventory(t *testing.T, addr, namespace string) []held {
 	for next := "/v2/_lading/list/manifests?" + query; next != ""; {
 		resp, body := fetch(t, "http://"+addr+next, nil)
 		all = append(all, parse[struct{ Items []held }](t, body).Items...)
-		next, _, _ = strings.Cut(strings.TrimPrefix(resp.Header.Get("Link"), "<"), ">")
+		next = ""
+		if link := nextLink.FindStringSubmatch(resp.Header.Get("Link")); link != nil {
+			next = link[1]
+		}
 	}
 	for i := range all {
 		h := &all[i]
