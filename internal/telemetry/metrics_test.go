@@ -14,6 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/config"
@@ -119,6 +121,47 @@ func TestBlobs(t *testing.T) {
 	holds(t, exposed(t, reg), `lading_blob_commit_duration_seconds_count{result="done"} 1`, `lading_blob_commit_duration_seconds_count{result="failed"} 1`)
 	if _, err := store.Resume(ctx, "b", "none"); !errors.Is(err, blob.ErrUploadUnknown) {
 		t.Error(err)
+	}
+}
+
+// expecting is a store whose uploads tell what they were told to expect.
+type expecting struct {
+	blob.Store
+	told *digest.Algorithm
+}
+
+func (e expecting) Create(ctx context.Context, owner string) (blob.Upload, error) {
+	up, err := e.Store.Create(ctx, owner)
+	return expectingUpload{up, e.told}, err
+}
+
+type expectingUpload struct {
+	blob.Upload
+	told *digest.Algorithm
+}
+
+func (u expectingUpload) Expect(alg digest.Algorithm) { *u.told = alg }
+
+// TestExpectIsPassedOn: what only some uploads can do is not lost on the way.
+func TestExpectIsPassedOn(t *testing.T) {
+	tr := newTracing(sdktrace.NewSimpleSpanProcessor(tracetest.NewNoopExporter()), 1)
+	for name, wrap := range map[string]func(blob.Store) blob.Store{
+		"metrics": func(s blob.Store) blob.Store { return Blobs(prometheus.NewRegistry(), s) },
+		"traces":  tr.Blobs,
+	} {
+		var told digest.Algorithm
+		up, err := wrap(expecting{blob.NewMemory(), &told}).Create(context.Background(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		up.(blob.Expecter).Expect(digest.SHA512)
+		if told != digest.SHA512 {
+			t.Errorf("%s: told %q", name, told)
+		}
+		if up, err = wrap(blob.NewMemory()).Create(context.Background(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		up.(blob.Expecter).Expect(digest.SHA512) // whether or not it is of use
 	}
 }
 
