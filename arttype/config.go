@@ -15,7 +15,7 @@ import (
 
 const (
 	maxConfigValues = 100_000    // values in a config that is checked or shown
-	maxWork         = 1_000_000  // schemas times values
+	maxWork         = 250_000    // schemas times values
 	maxPatternBytes = 50_000_000 // instructions of regular expressions times bytes
 	maxViolations   = 20
 	maxReason       = 300 // bytes

@@ -74,6 +74,7 @@ func (p *parser) definition(root *node) {
 		d.lines[m.name] = p.line(m.value.start)
 	}
 	p.fields("", root, map[string]field{
+		"$schema":      func(ptr string, n *node) { p.is(ptr, n, isString) }, // for editors
 		"name":         p.name,
 		"version":      func(ptr string, n *node) { d.Version = p.integer(ptr, n, 1, 1<<31-1) },
 		"display":      func(ptr string, n *node) { d.Display = p.line1(ptr, n, maxDisplay) },

@@ -74,8 +74,8 @@ type Vars struct {
 }
 
 // Command returns the command that fetches the artifact, or nothing when the
-// definition has none or names something that vars leaves empty. It is pasted
-// into shells, so a value that a shell could take for more than a word gives
+// definition has none or names something that vars leaves empty. Without a tag,
+// ":{{.Tag}}" becomes "@" and the digest. The command is pasted into shells, so a value that a shell could take for more than a word gives
 // nothing either; names, tags and digests that a registry accepts are words.
 func (t *Type) Command(vars Vars) string {
 	parts, err := parseUse(t.Use)
@@ -85,6 +85,9 @@ func (t *Type) Command(vars Vars) string {
 	values := map[string]string{"Host": vars.Host, "Repository": vars.Repository, "Tag": vars.Tag, "Digest": vars.Digest}
 	var b strings.Builder
 	for _, p := range parts {
+		if p.variable == "Tag" && vars.Tag == "" && strings.HasSuffix(p.text, ":") {
+			p = usePart{strings.TrimSuffix(p.text, ":") + "@", "Digest"}
+		}
 		b.WriteString(p.text)
 		if p.variable == "" {
 			continue
