@@ -1,10 +1,7 @@
 package telemetry
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/httpapi"
@@ -17,7 +14,7 @@ const (
 )
 
 // accessLog writes a line for each request.
-type accessLog struct{ to slog.Handler }
+type accessLog struct{ to *lineWriter }
 
 // Access returns the observer that logs a line for each request, at level
 // info: what was asked, of which repository, by whom, from where, and what
@@ -28,36 +25,31 @@ func (l *Log) Access() httpapi.Observer { return accessLog{l.access} }
 func (accessLog) Begin() {}
 
 func (a accessLog) End(r *http.Request, x httpapi.Exchange) {
-	ctx := context.Background() // the request's may have ended
-	if !a.to.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	attrs := append(make([]slog.Attr, 0, 13),
-		slog.String("request", x.ID),
-		slog.String("method", cut(r.Method, maxMethod)),
-		slog.String("action", x.Action.String()))
+	var room [14]field
+	fields := append(room[:0],
+		field{key: "request", text: x.ID},
+		field{key: "method", text: cut(r.Method, maxMethod)},
+		field{key: "action", text: x.Action.String()})
 	if x.Repository != "" {
-		attrs = append(attrs, slog.String("repository", x.Repository))
+		fields = append(fields, field{key: "repository", text: x.Repository})
 	}
-	attrs = append(attrs, slog.Int("status", x.Status))
+	fields = append(fields, field{key: "status", kind: aNumber, number: int64(x.Status)})
 	if x.Code != "" {
-		attrs = append(attrs, slog.String("code", string(x.Code)))
+		fields = append(fields, field{key: "code", text: string(x.Code)})
 	}
 	if x.Cut {
-		attrs = append(attrs, slog.Bool("cut", true))
+		fields = append(fields, field{key: "cut", kind: isTrue})
 	}
-	attrs = append(attrs,
-		slog.Int64("in", x.In),
-		slog.Int64("out", x.Out),
-		slog.Float64("ms", float64(x.Took/time.Microsecond)/1000),
-		slog.String("remote", r.RemoteAddr))
+	fields = append(fields,
+		field{key: "in", kind: aNumber, number: x.In},
+		field{key: "out", kind: aNumber, number: x.Out},
+		field{key: "ms", kind: aDuration, number: int64(x.Took)},
+		field{key: "remote", text: r.RemoteAddr})
 	if who := lading.IdentityFrom(r.Context()).Subject; who != "" {
-		attrs = append(attrs, slog.String("who", who))
+		fields = append(fields, field{key: "who", text: who})
 	}
-	attrs = append(attrs, slog.String("agent", cut(r.Header.Get("User-Agent"), maxAgent)))
-	line := slog.NewRecord(x.Began.Add(x.Took), slog.LevelInfo, "request", 0)
-	line.AddAttrs(attrs...)
-	_ = a.to.Handle(ctx, line) // there is nobody to tell
+	fields = append(fields, field{key: "agent", text: cut(r.Header.Get("User-Agent"), maxAgent)})
+	a.to.write(x.Began.Add(x.Took), "request", fields)
 }
 
 // cut bounds what a client has written. The handler escapes what is left.

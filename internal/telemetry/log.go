@@ -20,7 +20,7 @@ const (
 // at once; lines of the access log are gathered for a moment.
 type Log struct {
 	Logger *slog.Logger
-	access slog.Handler
+	access *lineWriter
 	lines  *lines
 }
 
@@ -36,7 +36,7 @@ func NewLog(cfg config.Log, w io.Writer) *Log {
 		}
 		return slog.NewTextHandler(w, opt)
 	}
-	return &Log{Logger: slog.New(form(atOnce{l})), access: form(l), lines: l}
+	return &Log{Logger: slog.New(form(atOnce{l})), access: &lineWriter{form(l), l, cfg.Format == config.LogJSON}, lines: l}
 }
 
 // Close writes what is still waiting. Later lines are written, but for those
