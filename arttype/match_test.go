@@ -3,6 +3,7 @@ package arttype
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,8 @@ func TestWhatMustHold(t *testing.T) {
 		{`{"artifactType":"a*"}`, Facts{ArtifactType: "a"}, true},
 		{`{"artifactType":"*"}`, Facts{ArtifactType: "a"}, true},
 		{`{"artifactType":"*"}`, Facts{}, false},
+		{`{"artifactType":"*","config":"c"}`, Facts{Config: "c"}, false},
+		{`{"artifactType":"*","config":"c"}`, Facts{ArtifactType: "a", Config: "c"}, true},
 		{`{"config":"c","kind":"index"}`, Facts{Config: "c", Kind: Manifest}, false},
 		{`{"config":"c","kind":"index"}`, Facts{Config: "c", Kind: Index}, true},
 		{`{"annotation":"k"}`, Facts{Annotations: map[string]string{"k": ""}}, true},
@@ -259,6 +262,95 @@ func TestTooManyShareAValue(t *testing.T) {
 		if got, _ := set.Match(&Facts{Layers: []string{fmt.Sprintf("l%d", i)}}); got.Name != want {
 			t.Errorf("layer %d: %s, want %s", i, got.Name, want)
 		}
+	}
+}
+
+func TestTooManyTypes(t *testing.T) {
+	var defs []Sourced
+	for i := range MaxTypes + 1 {
+		name := fmt.Sprintf("t%d", i)
+		defs = append(defs, Sourced{Definition: &Definition{Name: name, Match: []Match{{Config: name}}}, Source: API})
+	}
+	set, mistakes := NewSet(defs...)
+	if len(set.Types()) != MaxTypes || len(mistakes) != 1 || !strings.Contains(mistakes.Error(), "more than 2000 types") {
+		t.Errorf("%d types, %v", len(set.Types()), mistakes)
+	}
+}
+
+func TestReadFacts(t *testing.T) {
+	tests := []struct {
+		mediaType, manifest string
+		want                Facts
+	}{
+		{"m/x", `{"mediaType":"m/y","artifactType":"a","config":{"mediaType":"c"},"layers":[{"mediaType":"l","annotations":{"k":"v"}},{}],"annotations":{"j":"w"},"subject":{}}`,
+			Facts{MediaType: "m/x", Kind: Manifest, ArtifactType: "a", Config: "c", Layers: []string{"l", ""}, LayerAnnotations: []map[string]string{{"k": "v"}}, Annotations: map[string]string{"j": "w"}, Subject: true}},
+		{"", `{"mediaType":"m/y","blobs":[{"mediaType":"b"}]}`, Facts{MediaType: "m/y", Kind: Manifest, Layers: []string{"b"}}},
+		{"", `{"manifests":[],"config":{"mediaType":"c"}}`, Facts{Kind: Index, Config: "c"}},
+		{dockerList, `{}`, Facts{MediaType: dockerList, Kind: Index}},
+		{"application/vnd.oci.image.index.v1+json", `{}`, Facts{MediaType: "application/vnd.oci.image.index.v1+json", Kind: Index}},
+		{"", `{"layers":null,"manifests":null,"subject":null}`, Facts{Kind: Manifest}},
+	}
+	for _, tt := range tests {
+		got, err := ReadFacts(tt.mediaType, []byte(tt.manifest))
+		if err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %+v, %v; want %+v", tt.manifest, got, err, tt.want)
+		}
+	}
+	for _, manifest := range []string{"", "[]", `{"layers":{}}`, `{"annotations":{"a":1}}`} {
+		if _, err := ReadFacts("", []byte(manifest)); err == nil {
+			t.Errorf("%s was read", manifest)
+		}
+	}
+}
+
+// What is behind the bounds does not count.
+func TestLookingEnds(t *testing.T) {
+	set, mistakes := NewSet(
+		Sourced{Definition: defined(t, "layer", `[{"layer":"l"}]`)}, Sourced{Definition: defined(t, "both", `[{"config":"c","layer":"l"}]`)},
+		Sourced{Definition: defined(t, "annotated", `[{"layerAnnotation":"k"}]`)})
+	if mistakes != nil {
+		t.Fatal(mistakes)
+	}
+	layers := func(n int, text func(i int) string) (all []string) {
+		for i := range n {
+			all = append(all, text(i))
+		}
+		return append(all, "l")
+	}
+	same := func(int) string { return "x" }
+	other := func(i int) string { return fmt.Sprint("x", i%2) }
+	for _, tt := range []struct {
+		layers []string
+		want   string
+	}{
+		{layers(MaxLayers-1, same), "layer"}, {layers(MaxLayers, same), Unknown},
+		{layers(maxDistinct-1, other), "layer"}, {layers(maxDistinct, other), Unknown},
+	} {
+		if got, _ := set.Match(&Facts{Layers: tt.layers}); got.Name != tt.want {
+			t.Errorf("%d layers: %s, want %s", len(tt.layers), got.Name, tt.want)
+		}
+		if got, _ := set.Match(&Facts{Layers: tt.layers, Config: "c"}); got.Name != strings.Replace(tt.want, "layer", "both", 1) {
+			t.Errorf("%d layers and a config: %s", len(tt.layers), got.Name)
+		}
+	}
+	var f, g Facts
+	for i := range maxAnnotated + 1 {
+		f.LayerAnnotations = append(f.LayerAnnotations, map[string]string{fmt.Sprint("k", i): ""})
+	}
+	f.LayerAnnotations[maxAnnotated-1]["k"] = ""
+	if got, _ := set.Match(&f); got.Name != "annotated" {
+		t.Errorf("the last that is looked at: %s", got.Name)
+	}
+	delete(f.LayerAnnotations[maxAnnotated-1], "k")
+	f.LayerAnnotations[maxAnnotated]["k"] = ""
+	if got, _ := set.Match(&f); got.Name != Unknown {
+		t.Errorf("the first that is not: %s", got.Name)
+	}
+	for range MaxLayers + 10 {
+		g.AddLayer("x", map[string]string{"k": ""})
+	}
+	if len(g.Layers) != MaxLayers || len(g.LayerAnnotations) != maxAnnotated {
+		t.Errorf("%d layers, %d annotated ones are kept", len(g.Layers), len(g.LayerAnnotations))
 	}
 }
 

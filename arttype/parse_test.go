@@ -2,6 +2,7 @@ package arttype
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -294,6 +295,42 @@ func TestSchemaHasTheFieldsOfTheTypes(t *testing.T) {
 		if !slices.Equal(inGo, inSchema) {
 			t.Errorf("%s: %v in Go, %v in the schema", tt.of, inGo, inSchema)
 		}
+	}
+}
+
+// The definition in docs/types.md works, and its mistakes are told as it says.
+func TestDocumentedDefinition(t *testing.T) {
+	page, err := os.ReadFile("../docs/types.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(page), "```json\n")
+	if len(blocks) != 3 {
+		t.Fatalf("%d blocks", len(blocks))
+	}
+	manifest, _, _ := strings.Cut(blocks[1], "```")
+	text, _, _ := strings.Cut(blocks[2], "```")
+	d, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := definitionSchema(t)
+	if err := validBySchema(s, []byte(text)); err != nil {
+		t.Error(err)
+	}
+	set, mistakes := NewSet(Sourced{Definition: d, Source: Directory})
+	f, err := ReadFacts("", []byte(manifest))
+	if err != nil || mistakes != nil {
+		t.Fatal(err, mistakes)
+	}
+	if got, by := set.Match(&f); got.Name != d.Name || by.Field != ByArtifactType || got.CheckLayers(f.Layers) != nil {
+		t.Errorf("%s by %s", got.Name, by)
+	}
+	wrong := strings.NewReplacer(`"artifactType"`, `"artefactType"`, `"title": "/name"`, `"title": "name"`).Replace(text)
+	_, err = Parse([]byte(wrong))
+	var ms Mistakes
+	if !errors.As(err, &ms) || len(ms) != 2 || !strings.Contains(string(page), "```\n"+ms.in("recipe.json").Error()+"\n```") {
+		t.Errorf("the page does not have\n%v", ms)
 	}
 }
 
