@@ -171,7 +171,11 @@ func startEngine(t *testing.T) engine {
 		if t.Failed() {
 			t.Logf("the engine's log:\n%s", &log)
 		}
-		_ = os.RemoveAll(dir)
+		// The engine leaves the network of the last container mounted.
+		_, _ = own.try("umount", "-l", dir+"/exec/netns/default")
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
 	})
 	own.env = append(own.env, "DOCKER_HOST=unix://"+dir+"/sock")
 	waitFor(t, "the docker engine", func() bool { _, err := own.try("docker", "version"); return err == nil })
