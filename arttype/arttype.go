@@ -41,6 +41,9 @@ func (s Source) String() string {
 	return fmt.Sprintf("source %d", int(s))
 }
 
+// MarshalText writes the source as String does.
+func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Bounds of what is read and compiled.
 const (
 	MaxDefinition = 256 << 10 // bytes of a definition

@@ -1,6 +1,7 @@
 package arttype
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -221,6 +222,10 @@ func TestSources(t *testing.T) {
 		if got, _ := set.Match(&Facts{Config: config}); got.Name != want {
 			t.Errorf("%s: %s, want %s", config, got.Name, want)
 		}
+	}
+	data, err := json.Marshal(set.Type("chart"))
+	if want := `{"name":"chart","version":1,"display":"chart","match":[{"config":"application/vnd.cncf.helm.config.v1+json"}],"source":"directory","file":"chart.json"}`; err != nil || string(data) != want {
+		t.Errorf("got  %s, %v\nwant %s", data, err, want)
 	}
 	if ty := set.Type("flux"); ty.Source != API || set.Type("helm").Source != Directory || set.Type("none") != nil {
 		t.Errorf("flux is from %s", ty.Source)

@@ -122,14 +122,19 @@ func TestEveryMistakeAtOnce(t *testing.T) {
   },
   "configSchema": {
     "type": "objekt"
-  }
+  },
+  "a~b/c": 1,
+  "info": "https://a.example",
+  "info": "https://b.example"
 }`
 	_, err := Parse([]byte(text))
 	const want = `2: /name: must be lower-case letters and digits, in parts joined by single dashes
 5: /match/1/config: must not be empty
 8: /show/title: must be a JSON pointer into the config, such as /name
 11: /configSchema/type: is not one of the values that the schema allows
-11: /configSchema/type: got string, want array`
+11: /configSchema/type: got string, want array
+13: /a~0b~1c: is not a field that is known here
+15: /info: is given twice`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// Type is a definition in use. It does not change.
+// Type is a definition in use. It does not change. As JSON it is the
+// definition, and where it is from.
 type Type struct {
 	*Definition
-	Source Source
+	Source Source `json:"source"`
 	// File is where the definition was read; empty if it came without a file.
-	File string
+	File string `json:"file,omitempty"`
 	svg  []byte
 }
 
