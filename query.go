@@ -30,7 +30,8 @@ type Scope struct {
 	// Exclude drops names that equal one of these or, for an entry that ends
 	// in "*", that start with what precedes it.
 	Exclude []string `json:"exclude,omitempty"`
-	// Types keeps items of any of these artifact types (media types).
+	// Types keeps items of any of these: short names of types, and, with a
+	// "/" in them, artifact types (media types).
 	Types []string `json:"type,omitempty"`
 	// Platforms keeps items of any of these, "os/arch[/variant]".
 	Platforms []string `json:"platform,omitempty"`
@@ -131,12 +132,16 @@ type Item struct {
 	Tags        []string        `json:"tags,omitempty"`
 	TagCount    *int64          `json:"tagCount,omitempty"`
 	Descriptor  *ItemDescriptor `json:"descriptor,omitempty"`
-	Type        string          `json:"type,omitempty"`
-	Subject     Digest          `json:"subject,omitempty"`
-	State       string          `json:"state,omitempty"`
-	Created     *time.Time      `json:"created,omitempty"`
-	Modified    *time.Time      `json:"modified,omitempty"`
-	Stats       *Stats          `json:"stats,omitempty"`
+	// Type is the short name of the artifact's type, TypeUnknown for none.
+	Type string `json:"type,omitempty"`
+	// Shown are fields of the artifact's config, by the names that the type's
+	// definition gives them.
+	Shown    map[string]string `json:"shown,omitempty"`
+	Subject  Digest            `json:"subject,omitempty"`
+	State    string            `json:"state,omitempty"`
+	Created  *time.Time        `json:"created,omitempty"`
+	Modified *time.Time        `json:"modified,omitempty"`
+	Stats    *Stats            `json:"stats,omitempty"`
 }
 
 // Namespace is an item of the namespaces view: one path segment below
@@ -157,8 +162,12 @@ type ItemDescriptor struct {
 	AnnotationsTruncated bool `json:"annotationsTruncated,omitempty"`
 }
 
+// TypeUnknown is the short name of the type of what no definition matches.
+const TypeUnknown = "unknown"
+
 // Bounds of an item.
 const (
+	MaxShown       = 4 << 10 // bytes of shown fields
 	MaxItemTags    = 100     // a manifest's tags shown
 	MaxAnnotations = 4 << 10 // bytes of annotations shown
 )

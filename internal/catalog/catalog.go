@@ -31,6 +31,7 @@ type Catalog struct {
 	now   func() time.Time
 	words words
 	names namespaces
+	types namespaces // words of types that artifact_type has, by text
 	links *linkCache // nil where other processes may write
 	rules []Rule
 }

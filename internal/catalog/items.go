@@ -27,7 +27,7 @@ type Item struct {
 	Mod      int64
 	Previous int64 // where an earlier item of this key was deleted, or 0
 	Tagged   int64 // a manifest's number of tags
-	Type     int64 // the artifact type's word
+	Type     int64 // the type's word
 	Platform string
 	Subject  digest.Digest
 
@@ -49,7 +49,7 @@ type descriptorRow struct {
 	digest               []byte
 	mediaType, typ, size int64
 	platform             int64
-	annotations          sql.NullString
+	annotations, shown   sql.NullString
 }
 
 // TruncatedMark stands before stored annotations that are not complete.
@@ -62,9 +62,11 @@ func (c *Catalog) descriptor(ctx context.Context, q sqldb.Querier, d descriptorR
 	if out.MediaType, err = c.Word(ctx, q, d.mediaType); err != nil {
 		return out, err
 	}
-	if out.ArtifactType, err = c.Word(ctx, q, d.typ); err != nil {
+	typ, err := c.Type(ctx, q, d.typ)
+	if err != nil {
 		return out, err
 	}
+	out.ArtifactType = typ.Media
 	out.Size = d.size
 	platform, err := c.Word(ctx, q, d.platform)
 	if err != nil {
@@ -98,14 +100,14 @@ func parsePlatform(s string) *ocispec.Platform {
 }
 
 const (
-	descColumns  = `m.digest,m.media_type,m.type,m.size,m.platform,m.annotations,m.subject`
+	descColumns  = `m.digest,m.media_type,m.type,m.size,m.platform,m.annotations,m.shown,m.subject`
 	repoColumns  = `r.id,r.name,r.incarnation,r.born`
 	tagColumns   = `t.id,t.name,t.rev,t.born,t.mod,t.previous,` + descColumns
 	manifestCols = `m.id,m.tagged,m.rev,m.born,m.mod,m.previous,` + descColumns
 )
 
 func (it *Item) descFields() []any {
-	return []any{&it.desc.digest, &it.desc.mediaType, &it.desc.typ, &it.desc.size, &it.desc.platform, &it.desc.annotations}
+	return []any{&it.desc.digest, &it.desc.mediaType, &it.desc.typ, &it.desc.size, &it.desc.platform, &it.desc.annotations, &it.desc.shown}
 }
 
 // collect reads rows of fields, which fields(it) are the targets of, the
@@ -198,9 +200,18 @@ func (c *Catalog) Put(ctx context.Context, q sqldb.Querier, kind lading.Kind, it
 	if err != nil {
 		return lading.Item{}, err
 	}
+	typ, err := c.Type(ctx, q, it.desc.typ)
+	if err != nil {
+		return lading.Item{}, err
+	}
 	created, modified := journal.Time(it.Born), journal.Time(it.Mod)
 	out := lading.Item{Op: lading.OpPut, Repository: it.Repo.Name, Incarnation: IncarnationText(it.Repo.Incarnation), Rev: it.Rev,
-		Descriptor: &desc, Subject: it.Subject, Created: &created, Modified: &modified}
+		Descriptor: &desc, Type: typ.Name(), Subject: it.Subject, Created: &created, Modified: &modified}
+	if it.desc.shown.Valid {
+		if err := json.Unmarshal([]byte(it.desc.shown.String), &out.Shown); err != nil {
+			return lading.Item{}, fmt.Errorf("catalog: stored fields of %s: %w", it.Digest, err)
+		}
+	}
 	if kind == lading.KindTags {
 		out.Key, out.Tag = lading.TagKey(it.Repo.Name, it.Tag), it.Tag
 		return out, nil
@@ -209,5 +220,5 @@ func (c *Catalog) Put(ctx context.Context, q sqldb.Querier, kind lading.Kind, it
 	return out, nil
 }
 
-// AnnotationBytes is the size of the annotations that a listing shows.
-func (it *Item) AnnotationBytes() int { return len(it.desc.annotations.String) }
+// TextBytes is the size of the annotations and fields that a listing shows.
+func (it *Item) TextBytes() int { return len(it.desc.annotations.String) + len(it.desc.shown.String) }

@@ -16,8 +16,12 @@ type Manifest struct {
 	Digest       digest.Digest
 	MediaType    string
 	ArtifactType string // the manifest's, else its config's media type
-	Bytes        []byte
-	Subject      digest.Digest
+	// Type is the short name of the definition that it matches, empty for
+	// none, and Shown a JSON object of the fields that its config shows, or
+	// empty.
+	Type, Shown string
+	Bytes       []byte
+	Subject     digest.Digest
 	// Platform is "os/arch[/variant]", or several separated by a space.
 	Platform string
 	// Annotations is a JSON object of at most lading.MaxAnnotations bytes
@@ -36,6 +40,10 @@ type PutOptions struct {
 	// If must hold of the tag, if there is exactly one, or else of the
 	// manifest. It is checked even if there is nothing to change.
 	If lading.Precondition
+	// Generation is what the manifest was typed by (see Typing): when that is
+	// not the current one any more, the put is refused with ErrStaleType. 0
+	// asks for nothing.
+	Generation int64
 }
 
 // PutResult is what a put found.
@@ -59,10 +67,10 @@ func (c *Catalog) PutManifest(ctx context.Context, repo string, m *Manifest, tag
 // PutManifestWith stores a manifest and points the tags to it, in one transaction with the
 // journal rows. It changes nothing where nothing is new.
 //
-// Errors: PRECONDITION_FAILED; MANIFEST_BLOB_UNKNOWN with a MissingDetail for
+// Errors: ErrStaleType; PRECONDITION_FAILED; MANIFEST_BLOB_UNKNOWN with a MissingDetail for
 // each digest that is not there; what a Rule answers.
 func (c *Catalog) PutManifestWith(ctx context.Context, repo string, m *Manifest, opt PutOptions) (PutResult, error) {
-	p := &put{c: c, name: repo, m: m, when: opt.If, tags: slices.Compact(slices.Sorted(slices.Values(opt.Tags))), digest: EncodeDigest(m.Digest)}
+	p := &put{c: c, name: repo, m: m, when: opt.If, generation: opt.Generation, tags: slices.Compact(slices.Sorted(slices.Values(opt.Tags))), digest: EncodeDigest(m.Digest)}
 	var err error
 	if p.lists, err = c.lists(ctx, repo); err != nil {
 		return PutResult{}, err
@@ -70,10 +78,13 @@ func (c *Catalog) PutManifestWith(ctx context.Context, repo string, m *Manifest,
 	for _, w := range []struct {
 		id   *int64
 		text string
-	}{{&p.mediaType, m.MediaType}, {&p.typ, m.ArtifactType}, {&p.platform, m.Platform}, {&p.actor, opt.Actor}} {
+	}{{&p.mediaType, m.MediaType}, {&p.platform, m.Platform}, {&p.actor, opt.Actor}} {
 		if *w.id, err = c.word(ctx, w.text); err != nil {
 			return PutResult{}, err
 		}
+	}
+	if p.typ, err = c.typeWord(ctx, Type{m.Type, m.ArtifactType}); err != nil {
+		return PutResult{}, err
 	}
 	if err := c.db.Update(ctx, c.Shard(repo), p.run); err != nil {
 		return PutResult{}, err
@@ -88,6 +99,7 @@ type put struct {
 	name                            string
 	m                               *Manifest
 	when                            lading.Precondition
+	generation, typed               int64 // the manifest's, and the catalog's
 	tags                            []string
 	lists                           []int64
 	digest                          []byte
@@ -98,6 +110,7 @@ type put struct {
 	current map[string]*tagRow
 	graves  []grave
 	blobs   []int64
+	empties []emptyBlob
 	// Those of the manifest's Maybe lists that are not there.
 	missingBlobs, missingChildren []digest.Digest
 }
@@ -109,6 +122,9 @@ func (p *put) run(tx *sqldb.Tx) error {
 	}
 	if err := p.condition(); err != nil {
 		return err
+	}
+	if p.target == nil && p.generation != p.typed {
+		return ErrStaleType
 	}
 	// What a manifest that is there refers to was checked, and is held, since
 	// it was put.
@@ -228,8 +244,9 @@ func (p *put) create(ch *change, tagged int64) *manifestRow {
 	m.born, m.mod, m.wasTagged = pos, pos, tagged
 	previous := ch.raise(p.graves, ManifestGone, tombstoneName(p.m.Digest))
 	ch.tx.Exec(`INSERT INTO content(manifest,bytes) VALUES(?,?)`, m.id, p.m.Bytes)
-	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born,mod,previous) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, rev, pos, pos, previous)
+	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born,mod,previous,shown) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, rev, pos, pos, previous, nullable(p.m.Shown))
+	p.linkEmpties(ch)
 	for ids := range slices.Chunk(p.blobs, inStep) {
 		args := make([]any, 0, 3*len(ids))
 		for _, b := range ids {

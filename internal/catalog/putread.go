@@ -16,7 +16,7 @@ const ownID = `(SELECT id FROM repository WHERE name=?)`
 // read loads all that decides what there is to do, in one round trip, and
 // returns what must be there and is not.
 func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
-	p.repo, p.target, p.current, p.graves, p.blobs = nil, nil, map[string]*tagRow{}, nil, nil
+	p.repo, p.target, p.current, p.graves, p.blobs, p.typed = nil, nil, map[string]*tagRow{}, nil, nil, p.generation
 	blobs, children := map[string]bool{}, map[string]bool{}
 	qs := []sqldb.Q{{SQL: selectRepository, Args: []any{p.name}, Scan: p.scanRepository}}
 	own, id := ownID, any(p.name)
@@ -44,8 +44,14 @@ func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
 		qs = append(qs, sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=` + own + ` AND digest IN ` + sqldb.In(inSize(len(chunk))),
 			Args: inArgs([]any{id}, chunk), Scan: func(rows sqldb.Rows) error { return scanDigests(rows, children) }})
 	}
+	if p.generation != 0 {
+		qs = append(qs, sqldb.Q{SQL: `SELECT generation FROM typing WHERE id=0`, Scan: scanID(&p.typed)})
+	}
 	if err := tx.Batch(qs...); err != nil {
 		return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)
+	}
+	if err := p.readEmpties(tx, blobs); err != nil {
+		return nil, err
 	}
 	p.share()
 	p.missingBlobs, p.missingChildren = absent(p.m.MaybeBlobs, blobs), absent(p.m.MaybeChildren, children)

@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/arttype"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
@@ -124,18 +125,18 @@ func names(ctx context.Context, q sqldb.Querier, n int, sql string, args ...any)
 // annotations.
 func (c *Catalog) Referrers(ctx context.Context, repo string, rq lading.ReferrersQuery) (lading.Referrers, error) {
 	out := lading.Referrers{Manifests: []lading.Descriptor{}}
-	var typ int64
 	err := c.db.View(ctx, func(q sqldb.Querier) (err error) {
+		var types []int64
 		if rq.ArtifactType != "" {
-			if typ, err = c.LookupWord(ctx, q, rq.ArtifactType); err != nil || typ == 0 {
+			if types, err = c.TypesOf(ctx, q, rq.ArtifactType, arttype.MaxTypes); err != nil || len(types) == 0 {
 				return err
 			}
 		}
 		sql := `SELECT m.id,m.digest,m.media_type,m.type,m.size,m.annotations,m.platform FROM manifest m WHERE m.subject=? AND m.repo=(SELECT id FROM repository WHERE name=?) AND m.digest>?`
 		args := []any{EncodeDigest(rq.Subject), repo, afterDigest(rq.After)}
-		if typ != 0 {
-			sql += ` AND m.type=?`
-			args = append(args, typ)
+		if len(types) > 0 {
+			sql += ` AND m.type IN ` + sqldb.In(inSize(len(types)))
+			args = inArgs(args, types)
 		}
 		rows, err := q.Query(ctx, sql+` ORDER BY m.digest LIMIT ?`, append(args, rq.N+1)...)
 		if err != nil {

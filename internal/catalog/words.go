@@ -23,7 +23,7 @@ type words struct {
 	text map[int64]string
 }
 
-// namespaces caches the ids of namespaces that have a feed.
+// namespaces caches ids by name: of namespaces that have a feed, and of types.
 type namespaces struct {
 	mu  sync.RWMutex
 	ids map[string]int64

@@ -30,6 +30,8 @@ type Options struct {
 	// Sparse accepts manifests that refer to blobs and manifests which are
 	// not in their repository. The receipt warns of them.
 	Sparse bool
+	// Types tells what manifests are; nil leaves them unknown.
+	Types Types
 }
 
 var _ lading.Registry = (*Registry)(nil)

@@ -1,11 +1,8 @@
 package core
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +11,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/arttype"
 	"github.com/lading-dev/lading/internal/catalog"
 )
 
@@ -40,11 +38,14 @@ type document struct {
 	Annotations   map[string]string    `json:"annotations"`
 }
 
-// parsed is what the catalog keeps of a manifest, and its image config.
+// parsed is what the catalog keeps of a manifest, and what that is found by.
 type parsed struct {
 	catalog.Manifest
-	config  *ocispec.Descriptor // of an image, whose platform is in its config
-	untyped bool                // the document does not say what it is
+	facts       arttype.Facts
+	config      *ocispec.Descriptor
+	image       bool   // whose platform is in its config
+	configBytes []byte // once they were read
+	untyped     bool   // the document does not say what it is
 }
 
 // parseManifest reads a manifest and checks it.
@@ -76,9 +77,8 @@ func parseManifest(m lading.Manifest) (*parsed, error) {
 	if doc.Subject != nil {
 		p.Subject = doc.Subject.Digest
 	}
-	if doc.Config != nil && (doc.Config.MediaType == ocispec.MediaTypeImageConfig || doc.Config.MediaType == dockerConfig) {
-		p.config = doc.Config
-	}
+	p.facts, p.config = factsOf(p.MediaType, doc), doc.Config
+	p.image = doc.Config != nil && (doc.Config.MediaType == ocispec.MediaTypeImageConfig || doc.Config.MediaType == dockerConfig)
 	p.Blobs, p.Children = doc.references()
 	p.Platform = platforms(doc.Manifests)
 	p.Annotations = storedAnnotations(doc.Annotations)
@@ -283,35 +283,6 @@ func platformText(os, arch, variant string) string {
 		return ""
 	}
 	return s
-}
-
-// maxConfig is the largest image config that is read, in bytes.
-const maxConfig = 4 << 20
-
-// readPlatform takes an image's platform out of its config (image-spec,
-// config.md). A config that is missing or no JSON says nothing; whether it may
-// be missing is decided in the transaction.
-func (r *Registry) readPlatform(ctx context.Context, repo string, p *parsed) error {
-	if p.config == nil || p.config.Size > maxConfig {
-		return nil
-	}
-	b, err := r.Blob(ctx, repo, p.config.Digest)
-	if errors.Is(err, lading.ErrBlobUnknown) || errors.Is(err, lading.ErrNameUnknown) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("core: open config: %w", err)
-	}
-	defer b.Close()
-	raw, err := io.ReadAll(io.LimitReader(b, maxConfig))
-	if err != nil {
-		return storageError(err, "read config")
-	}
-	var c ocispec.Platform
-	if json.Unmarshal(raw, &c) == nil {
-		p.Platform = platformText(c.OS, c.Architecture, c.Variant)
-	}
-	return nil
 }
 
 // storedAnnotations is the JSON of the annotations, of the first ones by key

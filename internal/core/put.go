@@ -28,13 +28,10 @@ func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manife
 	if err != nil {
 		return lading.Receipt{}, err
 	}
-	if err := r.readPlatform(ctx, repo, p); err != nil {
-		return lading.Receipt{}, err
-	}
 	if r.opt.Sparse {
 		p.MaybeBlobs, p.MaybeChildren, p.Blobs, p.Children = p.Blobs, p.Children, nil, nil
 	}
-	put, err := r.cat.PutManifestWith(ctx, repo, &p.Manifest, catalog.PutOptions{Tags: opt.Tags, Actor: lading.IdentityFrom(ctx).Subject, If: opt.If})
+	put, err := r.putTyped(ctx, repo, p, catalog.PutOptions{Tags: opt.Tags, Actor: lading.IdentityFrom(ctx).Subject, If: opt.If})
 	if err != nil {
 		return lading.Receipt{}, catalogError(err)
 	}

@@ -61,6 +61,9 @@ type Options struct {
 	// Retention is how long tombstones are kept, and so how old a cursor may
 	// be; 0 leaves that to the shards' floors.
 	Retention time.Duration
+	// Defined tells whether a short name is that of a type's definition; nil
+	// knows none.
+	Defined func(name string) bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 

@@ -12,7 +12,7 @@ import (
 // filter is a scope's conditions on content, with words resolved.
 type filter struct {
 	lading.Scope
-	types         []int64 // words; a type that no manifest has is left out
+	types         *typeFilter
 	created, mods interval
 }
 
@@ -23,18 +23,13 @@ const forever = int64(1) << 62
 
 func (iv interval) holds(pos int64) bool { return pos >= iv.after && pos < iv.before }
 
-// resolveFilter looks up the types' words in the snapshot.
+// resolveFilter makes the filter of the scope, with the types' words as the
+// snapshot has them.
 func (p *page) resolveFilter() error {
 	s := p.r.q.Scope
 	p.f = filter{Scope: s, created: interval{0, forever}, mods: interval{0, forever}}
-	for _, t := range s.Types {
-		w, err := p.e.cat.LookupWord(p.ctx, p.q, t)
-		if err != nil {
-			return err
-		}
-		if w != 0 && !slices.Contains(p.f.types, w) {
-			p.f.types = append(p.f.types, w)
-		}
+	if err := p.resolveTypes(); err != nil {
+		return err
 	}
 	if !s.CreatedAfter.IsZero() {
 		p.f.created.after = journal.Pos(s.CreatedAfter)
@@ -53,7 +48,7 @@ func (p *page) resolveFilter() error {
 
 // entry reports whether an item of that type can match, before it is read.
 func (f *filter) entry(typ int64) bool {
-	return len(f.Types) == 0 || slices.Contains(f.types, typ)
+	return f.types.hold(typ)
 }
 
 // repository reports whether the repository's name is not left out.
@@ -65,8 +60,8 @@ func (f *filter) repository(name string) bool {
 // order.
 func (f *filter) narrow() catalog.Narrow {
 	n := catalog.Narrow{Tagged: f.Tagged}
-	if len(f.Types) > 0 {
-		n.Types = append([]int64{}, f.types...)
+	if len(f.Types) > 0 && !f.types.many {
+		n.Types = append([]int64{}, f.types.words...)
 	}
 	return n
 }

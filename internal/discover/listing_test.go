@@ -43,7 +43,7 @@ func filters(kind lading.Kind, scope lading.Scope, md *model) (out []lading.Scop
 	}
 	add(func(s *lading.Scope) { s.Types = []string{"a/a"} })
 	add(func(s *lading.Scope) { s.Types = []string{"a/a", "c/c", "a/a", "none/none"} })
-	add(func(s *lading.Scope) { s.Types = []string{"none/none", "nu\x00l"} })
+	add(func(s *lading.Scope) { s.Types = []string{"none/none", "nu\x00l/l"} })
 	add(func(s *lading.Scope) { s.Platforms = []string{"linux/arm", "windows/amd64"} })
 	add(func(s *lading.Scope) { s.Types, s.Platforms = []string{"a/a"}, []string{"linux/amd64"} })
 	if kind == lading.KindManifests {

@@ -89,10 +89,12 @@ func readOld(t *testing.T, f *fixture, want oldContent) {
 	check("opened")
 	for kind, items := range want.Items {
 		got, _ := f.all(lading.Query{Kind: kind}, 3)
+		nameTypes(kind, items)
 		if a, b := text(t, got), text(t, items); a != b {
 			t.Errorf("%s\n%swere\n%s", kind, a, b)
 		}
 	}
+	nameTypes(lading.KindManifests, want.Before)
 	follow := func(when string) {
 		t.Helper()
 		now, _ := f.all(lading.Query{Kind: lading.KindManifests}, 100)
@@ -111,6 +113,16 @@ func readOld(t *testing.T, f *fixture, want oldContent) {
 	f.Purge()
 	check("written")
 	follow("written")
+}
+
+// nameTypes gives the items of a database that knew no short names the one that
+// they all have now.
+func nameTypes(kind lading.Kind, items []lading.Item) {
+	for i := range items {
+		if kind != lading.KindRepositories && items[i].Type == "" {
+			items[i].Type = lading.TypeUnknown
+		}
+	}
 }
 
 func text(t *testing.T, items []lading.Item) string {

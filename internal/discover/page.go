@@ -44,7 +44,7 @@ func (p *page) add(it lading.Item) {
 }
 
 func (p *page) addRow(it *catalog.Item) {
-	p.bytes -= itemBytes + 3*len(it.Repo.Name) + 2*len(it.Tag) + it.AnnotationBytes()
+	p.bytes -= itemBytes + 3*len(it.Repo.Name) + 2*len(it.Tag) + it.TextBytes()
 	for _, t := range it.Tags {
 		p.bytes -= len(t) + 3
 	}
@@ -69,6 +69,9 @@ func (p *page) complete(rows []*catalog.Item, match func(*catalog.Item) bool) er
 
 // items closes the page.
 func (p *page) items() ([]lading.Item, error) {
+	if p.f.types.err != nil {
+		return nil, p.f.types.err
+	}
 	out := make([]lading.Item, 0, len(p.out))
 	for _, en := range p.out {
 		it := en.item

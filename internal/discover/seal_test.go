@@ -145,7 +145,7 @@ func TestBound(t *testing.T) {
 		{Kind: lading.KindTags, Scope: lading.Scope{Prefix: []string{"a"}}},
 		{Kind: lading.KindTags, Scope: lading.Scope{Prefix: []string{"a", "b"}}},
 		{Kind: lading.KindTags, Scope: lading.Scope{Exclude: []string{"a"}}},
-		{Kind: lading.KindTags, Scope: lading.Scope{Types: []string{"a"}}},
+		{Kind: lading.KindTags, Scope: lading.Scope{Types: []string{"a/a"}}},
 		{Kind: lading.KindTags, Scope: lading.Scope{Platforms: []string{"a"}}},
 		{Kind: lading.KindManifests, Scope: lading.Scope{Tagged: &yes}},
 		{Kind: lading.KindManifests, Scope: lading.Scope{Tagged: &no}},
@@ -165,11 +165,11 @@ func TestBound(t *testing.T) {
 			}
 		}
 	}
-	l, err := e.List(everything(""), lading.Query{Kind: lading.KindTags, Scope: lading.Scope{Types: []string{"a", "b", "a"}}})
+	l, err := e.List(everything(""), lading.Query{Kind: lading.KindTags, Scope: lading.Scope{Types: []string{"a/a", "b/b", "a/a"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.List(everything(""), lading.Query{Kind: lading.KindTags, Since: l.Cursor, Scope: lading.Scope{Types: []string{"b", "a"}}}); err != nil {
+	if _, err := e.List(everything(""), lading.Query{Kind: lading.KindTags, Since: l.Cursor, Scope: lading.Scope{Types: []string{"b/b", "a/a"}}}); err != nil {
 		t.Errorf("the order of a repeated parameter matters: %v", err)
 	}
 }

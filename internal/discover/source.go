@@ -58,9 +58,9 @@ func (p *page) registryLists() []int64 {
 	if !p.r.view || p.r.q.Kind == lading.KindRepositories {
 		return []int64{catalog.RegistryList}
 	}
-	if len(p.f.Types) > 0 {
-		lists := make([]int64, 0, len(p.f.types))
-		for _, w := range p.f.types {
+	if len(p.f.Types) > 0 && !p.f.types.many {
+		lists := make([]int64, 0, len(p.f.types.words))
+		for _, w := range p.f.types.words {
 			lists = append(lists, catalog.TypeList(w))
 		}
 		return lists

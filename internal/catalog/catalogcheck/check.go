@@ -29,6 +29,8 @@ const maxProblems = 40
 //     positions and under its type;
 //   - a manifest has the bytes of its digest, what it refers to is there (or,
 //     of blobs, recorded as missing), and all counters are right;
+//   - the word of each manifest's type is found by its short name and media
+//     type;
 //   - no row is left of a repository that is neither there nor being purged.
 func Check(ctx context.Context, db *sqldb.DB) []string { return check(ctx, db, false) }
 
@@ -47,6 +49,7 @@ func check(ctx context.Context, db *sqldb.DB, sparse bool) []string {
 	c.manifests()
 	c.tagsAndTombstones()
 	c.links()
+	c.artifactTypes()
 	c.missing()
 	c.heads()
 	c.journals()
@@ -71,6 +74,7 @@ type checker struct {
 	linked    map[[2]int64]bool      // repository, blob
 	namespace map[string]int64       // id by name
 	words     map[int64]bool         // ids
+	types     map[int64]bool         // words of artifact_type
 	lastPast  map[string]*past       // the newest by name
 	live      map[string]*repository // born, by name
 }
@@ -89,6 +93,7 @@ func expect[T comparable](c *checker, got, want T, format string, args ...any) {
 func (c *checker) index() {
 	c.repos, c.purging, c.manifest = map[int64]*repository{}, map[int64]string{}, map[int64]*manifest{}
 	c.tags, c.blobs, c.linked = map[int64][]*tag{}, map[int64]*blob{}, map[[2]int64]bool{}
+	c.types = map[int64]bool{0: true}
 	c.namespace, c.words = map[string]int64{}, map[int64]bool{0: true}
 	c.lastPast, c.live = map[string]*past{}, map[string]*repository{}
 	for _, r := range c.t.repositories {
@@ -122,6 +127,9 @@ func (c *checker) index() {
 	}
 	for _, w := range c.t.words {
 		c.words[w.id] = true
+	}
+	for _, a := range c.t.types {
+		c.types[a.word] = true
 	}
 }
 

@@ -25,6 +25,7 @@ type tables struct {
 	children     []*child
 	namespaces   []*namespace
 	words        []*word
+	types        []*artifactType // artifact_type
 	feed         []feedRow
 	heads        []*head
 	journal      []*journalRow // by shard and position
@@ -111,6 +112,11 @@ type word struct {
 	text string
 }
 
+type artifactType struct {
+	word         int64
+	short, media string
+}
+
 type feedRow struct{ list, kind, shard, pos, item, typ int64 }
 
 type head struct{ shard, seq, pos, nextID, floor, journalFloor int64 }
@@ -158,6 +164,7 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 		read(ctx, q, &t.children, `SELECT repo,child,manifest FROM manifest_child`, func(c *child) []any { return []any{&c.repo, &c.child, &c.manifest} }),
 		read(ctx, q, &t.namespaces, `SELECT id,name FROM namespace`, func(n *namespace) []any { return []any{&n.id, &n.name} }),
 		read(ctx, q, &t.words, `SELECT id,text FROM word`, func(w *word) []any { return []any{&w.id, &w.text} }),
+		read(ctx, q, &t.types, `SELECT word,short,media FROM artifact_type`, func(a *artifactType) []any { return []any{&a.word, &a.short, &a.media} }),
 		read(ctx, q, &t.heads, `SELECT shard,seq,pos,next_id,floor,journal_floor FROM head ORDER BY shard`, func(h *head) []any {
 			return []any{&h.shard, &h.seq, &h.pos, &h.nextID, &h.floor, &h.journalFloor}
 		}),

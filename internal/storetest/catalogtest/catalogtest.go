@@ -80,6 +80,7 @@ func Open(tb testing.TB, db sqldb.Options, opt catalog.Options) *World {
 // [World.Rows] calls it.
 type Spec struct {
 	Name, Type, Platform string
+	Short, Shown         string // as catalog.Manifest's Type and Shown
 	Blobs, Children      []digest.Digest
 	Subject              digest.Digest
 	Annotations          map[string]string
@@ -106,7 +107,7 @@ func (s Spec) Manifest() *catalog.Manifest {
 	if err != nil {
 		panic(err) // a struct of strings and numbers
 	}
-	m := &catalog.Manifest{Digest: digest.FromBytes(raw), MediaType: doc.MediaType, ArtifactType: s.Type, Bytes: raw,
+	m := &catalog.Manifest{Digest: digest.FromBytes(raw), MediaType: doc.MediaType, ArtifactType: s.Type, Type: s.Short, Shown: s.Shown, Bytes: raw,
 		Subject: s.Subject, Platform: s.Platform, Blobs: s.Blobs, Children: s.Children}
 	if len(s.Annotations) > 0 {
 		text, _ := json.Marshal(s.Annotations)

@@ -1,0 +1,176 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/arttype"
+	"github.com/lading-dev/lading/internal/catalog"
+)
+
+// Types tells what manifests are. internal/types is the one that there is.
+type Types interface {
+	// Current returns the definitions and their generation.
+	Current() (*arttype.Set, int64)
+	// Refresh reads what has changed, so that Current is of the catalog's
+	// generation.
+	Refresh(ctx context.Context) error
+}
+
+// maxRetypes is how often a push is typed again because the definitions have
+// changed while it was on its way.
+const maxRetypes = 5
+
+// putTyped types a manifest and puts it. Outside of the transaction there is
+// time to read the config; what it was typed by is compared inside.
+func (r *Registry) putTyped(ctx context.Context, repo string, p *parsed, opt catalog.PutOptions) (catalog.PutResult, error) {
+	if r.opt.Types == nil {
+		if err := r.readConfig(ctx, repo, p, nil); err != nil {
+			return catalog.PutResult{}, err
+		}
+		return r.cat.PutManifestWith(ctx, repo, &p.Manifest, opt)
+	}
+	for try := 1; ; try++ {
+		set, generation := r.opt.Types.Current()
+		typ, _ := set.Match(&p.facts)
+		if p.Type = typ.Name; p.Type == arttype.Unknown {
+			p.Type = ""
+		}
+		if err := r.readConfig(ctx, repo, p, typ); err != nil {
+			return catalog.PutResult{}, err
+		}
+		opt.Generation = generation
+		put, err := r.cat.PutManifestWith(ctx, repo, &p.Manifest, opt)
+		if !errors.Is(err, catalog.ErrStaleType) {
+			return put, err
+		}
+		if try == maxRetypes {
+			return put, lading.ErrUnavailable.Wrap(err)
+		}
+		if err := r.opt.Types.Refresh(ctx); err != nil {
+			return put, fmt.Errorf("core: types: %w", err)
+		}
+	}
+}
+
+// factsOf is what a manifest's type is told by.
+func factsOf(mediaType string, doc *document) arttype.Facts {
+	f := arttype.Facts{MediaType: mediaType, Kind: arttype.KindOf(mediaType, doc.Manifests != nil), ArtifactType: doc.ArtifactType,
+		Annotations: doc.Annotations, Subject: doc.Subject != nil}
+	if doc.Config != nil {
+		f.Config = doc.Config.MediaType
+	}
+	for _, ls := range [][]ocispec.Descriptor{doc.Layers, doc.Blobs} {
+		for _, l := range ls[:min(len(ls), arttype.MaxLayers)] {
+			f.AddLayer(l.MediaType, l.Annotations)
+		}
+	}
+	return f
+}
+
+// readConfig takes out of a manifest's config an image's platform (image-spec,
+// config.md) and the fields that its type, if it has one, shows. A config that
+// is missing or no JSON says nothing; whether it may be missing is decided in
+// the transaction.
+func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *arttype.Type) error {
+	p.Shown = ""
+	shows := typ != nil && len(typ.Definition.Show) > 0
+	if p.config == nil || !p.image && !shows {
+		return nil
+	}
+	if p.configBytes == nil {
+		var err error
+		if p.configBytes, err = r.configOf(ctx, repo, p.config); err != nil || p.configBytes == nil {
+			return err
+		}
+	}
+	if p.image {
+		var c ocispec.Platform
+		if json.Unmarshal(p.configBytes, &c) == nil {
+			p.Platform = platformText(c.OS, c.Architecture, c.Variant)
+		}
+	}
+	if shows {
+		p.Shown = ShownFields(typ, p.configBytes)
+	}
+	return nil
+}
+
+// configOf returns a config's bytes, nil for one that is not there or larger
+// than any that is read.
+func (r *Registry) configOf(ctx context.Context, repo string, d *ocispec.Descriptor) ([]byte, error) {
+	if d.Size > arttype.MaxConfig {
+		return nil, nil
+	}
+	b, err := r.Blob(ctx, repo, d.Digest)
+	if errors.Is(err, lading.ErrBlobUnknown) || errors.Is(err, lading.ErrNameUnknown) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("core: open config: %w", err)
+	}
+	defer b.Close()
+	if b.Descriptor().Size > arttype.MaxConfig {
+		return nil, nil
+	}
+	raw, err := io.ReadAll(b)
+	if err != nil {
+		return nil, storageError(err, "read config")
+	}
+	return raw, nil
+}
+
+// Config returns the config of a stored manifest, nil where it has none, or
+// none that is read.
+func (r *Registry) Config(ctx context.Context, repo string, manifest []byte) ([]byte, error) {
+	var doc struct {
+		Config *ocispec.Descriptor `json:"config"`
+	}
+	if json.Unmarshal(manifest, &doc) != nil || doc.Config == nil {
+		return nil, nil
+	}
+	return r.configOf(ctx, repo, doc.Config)
+}
+
+// ShownFields is the JSON object of the fields of a config that a type shows,
+// of at most lading.MaxShown bytes, or empty.
+func ShownFields(typ *arttype.Type, config []byte) string {
+	if len(typ.Definition.Show) == 0 {
+		return ""
+	}
+	c, err := arttype.ReadConfig(config)
+	if err != nil {
+		return "" // not JSON: nothing to show
+	}
+	fields := typ.Show(c)
+	// The shortest first: of what is too long, most is kept.
+	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(fields[a]), len(fields[b])), cmp.Compare(a, b))
+	})
+	kept, size := map[string]string{}, 2
+	for _, name := range names {
+		pair, err := json.Marshal(map[string]string{name: fields[name]})
+		if err != nil || size+len(pair) > lading.MaxShown {
+			continue
+		}
+		size += len(pair)
+		kept[name] = fields[name]
+	}
+	if len(kept) == 0 {
+		return ""
+	}
+	raw, err := json.Marshal(kept)
+	if err != nil {
+		panic(err) // a map of strings
+	}
+	return string(raw)
+}
