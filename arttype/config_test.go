@@ -239,8 +239,8 @@ func TestShow(t *testing.T) {
 }
 
 func TestArrayIndexesOfPointers(t *testing.T) {
-	ty := typed(t, `"show":{"a":"/0","b":"/01","c":"/-","d":"/2","e":"/-1","f":"/+0"}`)
-	if got := ty.Show(readConfig(t, `["x","y"]`)); !maps.Equal(got, map[string]string{"a": "x"}) {
+	ty := typed(t, `"show":{"a":"/0","b":"/01","c":"/-","d":"/2","e":"/-1","f":"/+0","g":"/2/~01"}`)
+	if got := ty.Show(readConfig(t, `["x","y",{"~1":"z"}]`)); !maps.Equal(got, map[string]string{"a": "x", "g": "z"}) {
 		t.Errorf("%v", got)
 	}
 }

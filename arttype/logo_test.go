@@ -52,6 +52,9 @@ var hostileLogos = []struct{ name, svg, want, err string }{
 	{name: "an attribute twice", svg: svgHead + `<path d="M0 0h1" d="M1 1"/></svg>`, want: svgPlain},
 	{name: "attributes with a prefix", svg: svgHead + `<path xmlns:e="http://www.w3.org/2001/xml-events" e:onload="x" xml:base="https://example.com" d="M0 0h1"/></svg>`, want: svgPlain},
 	{name: "attributes of SVG's own namespace", svg: `<s:svg xmlns:s="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><s:path s:fill="url(x)" s:onload="x" d="M0 0h1"/></s:svg>`, want: svgPlain},
+	{name: "a path of another namespace", svg: svgHead + `<path xmlns="http://www.w3.org/1999/xhtml" d="M1 1"/><x:g xmlns:x="x"><path d="M1 1"/></x:g>` + svgShape + `</svg>`, want: svgPlain},
+	{name: "harmless attributes with a prefix", svg: svgHead + `<path xmlns:x="x" x:fill="red" x:style="stroke:red" d="M0 0h1"/></svg>`, want: svgPlain},
+	{name: "a long title", svg: svgHead + `<title>` + strings.Repeat("é", 300) + `</title>` + svgShape + `</svg>`, want: svgHead + `<title>` + strings.Repeat("é", 200) + `</title>` + svgShape + "</svg>\n"},
 	{name: "a title that hides its end", svg: svgHead + "<title>a\u202eb\u0085c</title>" + svgShape + `</svg>`, want: svgHead + "<title>abc</title>" + svgShape + "</svg>\n"},
 	{name: "a viewBox that breaks out", svg: `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24&quot; onload=&quot;x" width="10" height="20px">` + svgShape + `</svg>`, want: `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 20">` + svgShape + "</svg>\n"},
 

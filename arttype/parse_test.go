@@ -340,6 +340,10 @@ func TestDocumentedDefinition(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
+	inline, err := json.Marshal(svgPlain)
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	dir := fstest.MapFS{
 		"good.json":        file(`{"name":"good","match":[{"config":"g"}],"logo":"good.svg"}`),
@@ -349,6 +353,9 @@ func TestLoad(t *testing.T) {
 		"nologo.json":      file(`{"name":"nologo","match":[{"config":"n"}],"logo":"missing.svg"}`),
 		"badlogo.json":     file(`{"name":"badlogo","match":[{"config":"b"}],"logo":"bad.svg"}`),
 		"bad.svg":          file(`<!DOCTYPE svg><svg/>`),
+		"biglogo.json":     file(`{"name":"biglogo","match":[{"config":"i"}],"logo":"big.svg"}`),
+		"big.svg":          file(strings.Repeat(" ", MaxLogo+1)),
+		"inline.json":      file(`{"name":"inline","match":[{"config":"j"}],"logo":` + string(inline) + `}`),
 		"big.json":         file(strings.Repeat(" ", MaxDefinition+1)),
 		".hidden.json":     file(`x`),
 		"README.md":        file(`x`),
@@ -359,6 +366,7 @@ func TestLoad(t *testing.T) {
 	const want = `bad.json:2: /name: must be lower-case letters and digits, in parts joined by single dashes
 badlogo.json:1: /logo: bad.svg: the logo has a DOCTYPE or another declaration: remove it
 big.json: is larger than 256 KiB
+biglogo.json:1: /logo: big.svg: is larger than 32 KiB
 folder.json: is not a file
 nologo.json:1: /logo: missing.svg: cannot be read: open missing.svg: file does not exist`
 	if mistakes.Error() != want {
@@ -369,7 +377,7 @@ nologo.json:1: /logo: missing.svg: cannot be read: open missing.svg: file does n
 	for _, ty := range set.Types() {
 		names = append(names, fmt.Sprintf("%s %s %s %v", ty.Name, ty.Source, ty.File, string(ty.SVG()) == svgPlain))
 	}
-	if got := strings.Join(names, ", "); more != nil || got != "alone directory alone.json false, badlogo directory badlogo.json false, good directory good.json true, nologo directory nologo.json false" {
+	if got := strings.Join(names, ", "); more != nil || got != "alone directory alone.json false, badlogo directory badlogo.json false, biglogo directory biglogo.json false, good directory good.json true, inline directory inline.json true, nologo directory nologo.json false" {
 		t.Errorf("%s, %v", got, more)
 	}
 }
