@@ -133,6 +133,10 @@ func (p *replay) tag(r *journalRow, x *replayed) {
 		if t.digest != string(r.previous) {
 			p.bad(r, "tag %s pointed to another manifest than the row says", r.name)
 		}
+		if r.action == updated && string(r.digest) == t.digest {
+			p.retyped(r, x, t)
+			return
+		}
 		x.intervals[key(t.opened, r.name)] = r.pos
 		if m := x.manifests[t.digest]; m != nil {
 			m.tags--
@@ -158,6 +162,15 @@ func (p *replay) tag(r *journalRow, x *replayed) {
 		p.bad(r, "tag %s has type %d, its manifest %d", r.name, r.typ, m.typ)
 	}
 	m.tags++
+}
+
+// retyped is a tag whose manifest is of another type now: it goes on pointing
+// there, and whoever moved it is still who did.
+func (p *replay) retyped(r *journalRow, x *replayed, t *replayedTag) {
+	t.rev, t.mod = r.rev, r.pos
+	if m := x.manifests[t.digest]; m == nil || m.typ != r.typ {
+		p.bad(r, "tag %s has type %d, its manifest another", r.name, r.typ)
+	}
 }
 
 // endOfTransaction checks what must hold between transactions: each manifest
