@@ -8,7 +8,7 @@ import (
 
 // facts of the manifests that are pushed, and of some that mean harm.
 func benchFacts() map[string]Facts {
-	image := Facts{MediaType: "application/vnd.oci.image.manifest.v1+json", Kind: Manifest, Config: imageConfig,
+	image := Facts{MediaType: "application/vnd.oci.image.manifest.v1+json", Kind: KindManifest, Config: imageConfig,
 		Annotations: map[string]string{"org.opencontainers.image.created": "2026-01-01T00:00:00Z", "org.opencontainers.image.revision": "1"}}
 	for range 12 {
 		image.AddLayer("application/vnd.oci.image.layer.v1.tar+gzip", nil)
@@ -23,7 +23,7 @@ func benchFacts() map[string]Facts {
 	for i := range MaxLayers {
 		layered.AddLayer(strings.Repeat("a", 240)+fmt.Sprint(i), map[string]string{"k": "v"})
 	}
-	helm := Facts{Kind: Manifest, Config: "application/vnd.cncf.helm.config.v1+json", Layers: []string{"application/vnd.cncf.helm.chart.content.v1.tar+gzip"}}
+	helm := Facts{Kind: KindManifest, Config: "application/vnd.cncf.helm.config.v1+json", Layers: []string{"application/vnd.cncf.helm.chart.content.v1.tar+gzip"}}
 	return map[string]Facts{"image": image, "helm": helm, "hostile-annotations": annotated, "hostile-layers": layered}
 }
 

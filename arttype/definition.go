@@ -84,8 +84,8 @@ type Kind string
 
 // The kinds of a manifest.
 const (
-	Manifest Kind = "manifest" // layers, or blobs
-	Index    Kind = "index"    // other manifests
+	KindManifest Kind = "manifest" // layers, or blobs
+	KindIndex    Kind = "index"    // other manifests
 )
 
 // InlineLogo tells whether Logo is the SVG itself and not a file's name.

@@ -56,9 +56,9 @@ func quiet(mediaType string) bool {
 // it lists manifests.
 func KindOf(mediaType string, listsManifests bool) Kind {
 	if listsManifests || mediaType == ocispec.MediaTypeImageIndex || mediaType == dockerList {
-		return Index
+		return KindIndex
 	}
-	return Manifest
+	return KindManifest
 }
 
 // ReadFacts reads the facts of a manifest that was stored as mediaType. Who has

@@ -27,7 +27,7 @@ const (
 
 func TestOrder(t *testing.T) {
 	all := Facts{
-		MediaType: "m/manifest", Kind: Manifest, ArtifactType: "a/one", Config: "c/one", Layers: []string{"l/one", "l/two"},
+		MediaType: "m/manifest", Kind: KindManifest, ArtifactType: "a/one", Config: "c/one", Layers: []string{"l/one", "l/two"},
 		Annotations: map[string]string{"k": "v"}, LayerAnnotations: []map[string]string{{"lk": "lv"}}, Subject: true,
 	}
 	image := all
@@ -119,8 +119,8 @@ func TestWhatMustHold(t *testing.T) {
 		{`{"artifactType":"*"}`, Facts{}, false},
 		{`{"artifactType":"*","config":"c"}`, Facts{Config: "c"}, false},
 		{`{"artifactType":"*","config":"c"}`, Facts{ArtifactType: "a", Config: "c"}, true},
-		{`{"config":"c","kind":"index"}`, Facts{Config: "c", Kind: Manifest}, false},
-		{`{"config":"c","kind":"index"}`, Facts{Config: "c", Kind: Index}, true},
+		{`{"config":"c","kind":"index"}`, Facts{Config: "c", Kind: KindManifest}, false},
+		{`{"config":"c","kind":"index"}`, Facts{Config: "c", Kind: KindIndex}, true},
 		{`{"annotation":"k"}`, Facts{Annotations: map[string]string{"k": ""}}, true},
 		{`{"annotation":"k="}`, Facts{Annotations: map[string]string{"k": "v"}}, false},
 		{`{"annotation":"k=v"}`, Facts{Annotations: map[string]string{"k": "v"}}, true},
@@ -136,7 +136,7 @@ func TestWhatMustHold(t *testing.T) {
 		{`{"layer":"l","without":["artifactType"]}`, Facts{Layers: []string{"l"}, ArtifactType: "a"}, false},
 		{`{"subject":true}`, Facts{Subject: true}, true},
 		{`{"subject":true}`, Facts{}, false},
-		{`{"kind":"manifest"}`, Facts{Kind: Manifest}, true},
+		{`{"kind":"manifest"}`, Facts{Kind: KindManifest}, true},
 		{`{"mediaType":"m/*"}`, Facts{MediaType: "m/1"}, true},
 		{`{"mediaType":"m/1"}`, Facts{MediaType: "m/2"}, false},
 	}
@@ -288,12 +288,12 @@ func TestReadFacts(t *testing.T) {
 		want                Facts
 	}{
 		{"m/x", `{"mediaType":"m/y","artifactType":"a","config":{"mediaType":"c"},"layers":[{"mediaType":"l","annotations":{"k":"v"}},{}],"annotations":{"j":"w"},"subject":{}}`,
-			Facts{MediaType: "m/x", Kind: Manifest, ArtifactType: "a", Config: "c", Layers: []string{"l", ""}, LayerAnnotations: []map[string]string{{"k": "v"}}, Annotations: map[string]string{"j": "w"}, Subject: true}},
-		{"", `{"mediaType":"m/y","blobs":[{"mediaType":"b"}]}`, Facts{MediaType: "m/y", Kind: Manifest, Layers: []string{"b"}}},
-		{"", `{"manifests":[],"config":{"mediaType":"c"}}`, Facts{Kind: Index, Config: "c"}},
-		{dockerList, `{}`, Facts{MediaType: dockerList, Kind: Index}},
-		{"application/vnd.oci.image.index.v1+json", `{}`, Facts{MediaType: "application/vnd.oci.image.index.v1+json", Kind: Index}},
-		{"", `{"layers":null,"manifests":null,"subject":null}`, Facts{Kind: Manifest}},
+			Facts{MediaType: "m/x", Kind: KindManifest, ArtifactType: "a", Config: "c", Layers: []string{"l", ""}, LayerAnnotations: []map[string]string{{"k": "v"}}, Annotations: map[string]string{"j": "w"}, Subject: true}},
+		{"", `{"mediaType":"m/y","blobs":[{"mediaType":"b"}]}`, Facts{MediaType: "m/y", Kind: KindManifest, Layers: []string{"b"}}},
+		{"", `{"manifests":[],"config":{"mediaType":"c"}}`, Facts{Kind: KindIndex, Config: "c"}},
+		{dockerList, `{}`, Facts{MediaType: dockerList, Kind: KindIndex}},
+		{"application/vnd.oci.image.index.v1+json", `{}`, Facts{MediaType: "application/vnd.oci.image.index.v1+json", Kind: KindIndex}},
+		{"", `{"layers":null,"manifests":null,"subject":null}`, Facts{Kind: KindManifest}},
 	}
 	for _, tt := range tests {
 		got, err := ReadFacts(tt.mediaType, []byte(tt.manifest))

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 var (
@@ -77,8 +75,8 @@ func (p *parser) definition(root *node) {
 		"$schema":      func(ptr string, n *node) { p.is(ptr, n, isString) }, // for editors
 		"name":         p.name,
 		"version":      func(ptr string, n *node) { d.Version = p.integer(ptr, n, 1, 1<<31-1) },
-		"display":      func(ptr string, n *node) { d.Display = p.line1(ptr, n, maxDisplay) },
-		"description":  func(ptr string, n *node) { d.Description = p.line1(ptr, n, maxDescription) },
+		"display":      func(ptr string, n *node) { d.Display = p.oneLine(ptr, n, maxDisplay) },
+		"description":  func(ptr string, n *node) { d.Description = p.oneLine(ptr, n, maxDescription) },
 		"match":        p.matches,
 		"layers":       p.layers,
 		"configSchema": p.configSchema,
@@ -133,7 +131,7 @@ func (p *parser) match(ptr string, n *node) (m Match, ok bool) {
 		"annotation":      func(at string, n *node) { m.Annotation = p.annotation(at, n) },
 		"layerAnnotation": func(at string, n *node) { m.LayerAnnotation = p.annotation(at, n) },
 		"kind": func(at string, n *node) {
-			m.Kind = Kind(p.oneOf(at, n, string(Manifest), string(Index)))
+			m.Kind = Kind(p.oneOf(at, n, string(KindManifest), string(KindIndex)))
 		},
 		"subject": func(at string, n *node) {
 			if m.Subject = n.yes; p.is(at, n, isBool) && !n.yes {
@@ -238,7 +236,7 @@ func validPointer(s string) bool {
 }
 
 func (p *parser) use(ptr string, n *node) {
-	s := p.line1(ptr, n, maxUse)
+	s := p.oneLine(ptr, n, maxUse)
 	if _, err := parseUse(s); err != nil {
 		p.wrong(ptr, n.start, "%v", err)
 	}
@@ -246,7 +244,7 @@ func (p *parser) use(ptr string, n *node) {
 }
 
 func (p *parser) info(ptr string, n *node) {
-	s := p.line1(ptr, n, maxInfo)
+	s := p.oneLine(ptr, n, maxInfo)
 	if u, err := url.Parse(s); s != "" && (err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil) {
 		p.wrong(ptr, n.start, "must be an address that begins with https://")
 	}
@@ -276,102 +274,4 @@ func (p *parser) remote(ptr string, n *node) {
 	for i, item := range n.items {
 		p.def.Remote = append(p.def.Remote, p.mediaType(ptr+"/"+strconv.Itoa(i), item))
 	}
-}
-
-func (p *parser) is(ptr string, n *node, want nodeKind) bool {
-	if n.kind != want {
-		p.wrong(ptr, n.start, "must be %s, not %s", want, n.kind)
-	}
-	return n.kind == want
-}
-
-func (p *parser) list(ptr string, n *node, least, most int) bool {
-	switch {
-	case !p.is(ptr, n, isArray):
-		return false
-	case len(n.items) < least:
-		p.wrong(ptr, n.start, "must have at least one entry")
-		return false
-	case len(n.items) > most:
-		p.wrong(ptr, n.start, "has more than %d entries", most)
-		return false
-	}
-	return true
-}
-
-func (p *parser) text(ptr string, n *node, most int) string {
-	if !p.is(ptr, n, isString) {
-		return ""
-	}
-	switch {
-	case n.text == "":
-		p.wrong(ptr, n.start, "must not be empty")
-	case utf8.RuneCountInString(n.text) > most:
-		p.wrong(ptr, n.start, "is longer than %d characters", most)
-	default:
-		return n.text
-	}
-	return ""
-}
-
-// line1 reads a line of text for people, which must not play tricks on the
-// terminal or the page that shows it.
-func (p *parser) line1(ptr string, n *node, most int) string {
-	s := p.text(ptr, n, most)
-	if strings.ContainsFunc(s, hidden) {
-		p.wrong(ptr, n.start, "has control characters in it")
-		return ""
-	}
-	return s
-}
-
-// hidden tells of characters that change how others are shown: control
-// characters and those that turn the direction of text.
-func hidden(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
-}
-
-func (p *parser) mediaType(ptr string, n *node) string {
-	s := p.text(ptr, n, maxMediaType)
-	star := strings.IndexByte(s, '*')
-	switch {
-	case s == "":
-		return ""
-	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
-		p.wrong(ptr, n.start, "must be a media type: printable ASCII without spaces")
-	case star >= 0 && star < len(s)-1:
-		p.wrong(ptr, n.start, "may have a * only at its end")
-	}
-	return s
-}
-
-func (p *parser) annotation(ptr string, n *node) string {
-	s := p.text(ptr, n, maxAnnotation)
-	if strings.HasPrefix(s, "=") {
-		p.wrong(ptr, n.start, "must be key or key=value")
-	}
-	return s
-}
-
-func (p *parser) integer(ptr string, n *node, least, most int) int {
-	if !p.is(ptr, n, isNumber) {
-		return least
-	}
-	i, err := strconv.Atoi(n.text)
-	if err != nil || i < least || i > most {
-		p.wrong(ptr, n.start, "must be a whole number from %d to %d", least, most)
-		return least
-	}
-	return i
-}
-
-func (p *parser) oneOf(ptr string, n *node, words ...string) string {
-	if !p.is(ptr, n, isString) {
-		return ""
-	}
-	if !slices.Contains(words, n.text) {
-		p.wrong(ptr, n.start, "must be one of: %s", strings.Join(words, ", "))
-		return ""
-	}
-	return n.text
 }

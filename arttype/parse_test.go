@@ -231,7 +231,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	want := &Definition{
 		Name: "acme-2", Version: 3, Display: "Acme", Description: "Ein Ding, größer",
 		Match: []Match{
-			{ArtifactType: "application/vnd.acme.*", Config: "c", Layer: "l", Annotation: "k=v", LayerAnnotation: "k", MediaType: "*", Kind: Index, Subject: true},
+			{ArtifactType: "application/vnd.acme.*", Config: "c", Layer: "l", Annotation: "k=v", LayerAnnotation: "k", MediaType: "*", Kind: KindIndex, Subject: true},
 			{Layer: "l", Without: []string{"artifactType", "config", "subject"}},
 		},
 		Layers:       []LayerRule{{MediaType: "a", Max: &most}, {MediaType: "b*", Min: 1}},
