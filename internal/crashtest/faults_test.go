@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"github.com/lading-dev/lading/internal/blob"
-	"github.com/lading-dev/lading/internal/catalog/catalogcheck"
 	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/catalog/catalogcheck"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/server"
 	"github.com/lading-dev/lading/internal/sqldb"
