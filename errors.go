@@ -35,6 +35,8 @@ const (
 	CodeExtensionUnknown   Code = "EXTENSION_UNKNOWN"
 	CodePreconditionFailed Code = "PRECONDITION_FAILED"
 	CodeConflict           Code = "CONFLICT" // shown as DENIED with status 409
+	CodeTypeInvalid        Code = "TYPE_INVALID"
+	CodeTypeUnknown        Code = "TYPE_UNKNOWN"
 	CodeStorageFull        Code = "STORAGE_FULL"
 	CodeRangeInvalid       Code = "RANGE_INVALID"      // shown as BLOB_UPLOAD_INVALID with status 416
 	CodeManifestTooLarge   Code = "MANIFEST_TOO_LARGE" // shown as MANIFEST_INVALID with status 413
@@ -99,6 +101,8 @@ var (
 	ErrExtensionUnknown    = &Error{Code: CodeExtensionUnknown, Message: "there is no such extension endpoint"}
 	ErrPreconditionFailed  = &Error{Code: CodePreconditionFailed, Message: "the precondition does not hold"}
 	ErrConflict            = &Error{Code: CodeConflict, Message: "a rule of this registry forbids it"}
+	ErrTypeInvalid         = &Error{Code: CodeTypeInvalid, Message: "the definition cannot be used"}
+	ErrTypeUnknown         = &Error{Code: CodeTypeUnknown, Message: "there is no definition of that name"}
 	ErrStorageFull         = &Error{Code: CodeStorageFull, Message: "the registry's storage is full"}
 	ErrRangeInvalid        = &Error{Code: CodeRangeInvalid, Message: "the range does not continue the upload"}
 	ErrManifestTooLarge    = &Error{Code: CodeManifestTooLarge, Message: "the manifest is larger than 4 MiB"}

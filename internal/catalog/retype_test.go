@@ -50,7 +50,7 @@ func TestRetype(t *testing.T) {
 		w.Put("acme/db", catalogtest.Spec{Name: "two", Type: "a/a"}, "v1")
 		w.Put("gone", catalogtest.Spec{Name: "two", Type: "a/a"}, "v1")
 		w.End("gone")
-		generation, err := w.Cat.ChangeTyping(ctx, 0, `{"a":"1"}`)
+		generation, err := w.Cat.ChangeTyping(ctx, 0, `{"a":"1"}`, "{}")
 		w.Must(err)
 		before := w.Count("journal", "1=1")
 		how := func(s *catalog.Stored) (string, string) {
@@ -77,7 +77,7 @@ func TestRetype(t *testing.T) {
 		}
 		// Once more, and after a move: there is nothing left to tell.
 		before = w.Count("journal", "1=1")
-		generation, err = w.Cat.ChangeTyping(ctx, generation, `{"a":"2"}`)
+		generation, err = w.Cat.ChangeTyping(ctx, generation, `{"a":"2"}`, "{}")
 		w.Must(err)
 		walkAll(t, w, generation, 1, how)
 		if added := w.Count("journal", "1=1") - before; added != 0 {
@@ -105,7 +105,7 @@ func TestWalkGoesOn(t *testing.T) {
 			w.Put("acme/web", catalogtest.Spec{Name: fmt.Sprint(i)})
 		}
 		shard := w.Cat.Shard("acme/web")
-		generation, err := w.Cat.ChangeTyping(ctx, 0, "{}")
+		generation, err := w.Cat.ChangeTyping(ctx, 0, "{}", "{}")
 		w.Must(err)
 		walks, err := w.Cat.Walks(ctx, generation)
 		w.Must(err)
@@ -120,10 +120,10 @@ func TestWalkGoesOn(t *testing.T) {
 		if len(first) != 3 || len(rest) != 2 {
 			t.Errorf("%d manifests, then %d", len(first), len(rest))
 		}
-		if _, err := w.Cat.ChangeTyping(ctx, generation-1, "{}"); !errors.Is(err, catalog.ErrStaleType) {
+		if _, err := w.Cat.ChangeTyping(ctx, generation-1, "{}", "{}"); !errors.Is(err, catalog.ErrStaleType) {
 			t.Errorf("changed what it did not know: %v", err)
 		}
-		_, err = w.Cat.ChangeTyping(ctx, generation, `{"new":"1"}`)
+		_, err = w.Cat.ChangeTyping(ctx, generation, `{"new":"1"}`, "{}")
 		w.Must(err)
 		if _, err := w.Cat.Walks(ctx, generation); !errors.Is(err, catalog.ErrStaleType) {
 			t.Errorf("the old walk: %v", err)
@@ -145,7 +145,7 @@ func TestDefinitions(t *testing.T) {
 		g := int64(0)
 		change := func(defs ...catalog.Definition) {
 			var err error
-			g, err = w.Cat.ChangeTyping(ctx, g, "{}", defs...)
+			g, err = w.Cat.ChangeTyping(ctx, g, "{}", "{}", defs...)
 			w.Must(err)
 		}
 		change(catalog.Definition{Name: "b", Body: []byte("1")}, catalog.Definition{Name: "a", Body: []byte("1")})

@@ -14,7 +14,8 @@ type Typing struct {
 	Generation int64
 	// Definitions says what the generation stands for, and Walked what the
 	// stored manifests were last brought up to. Both are the texts that
-	// ChangeTyping was given; "{}" is nothing.
+	// ChangeTyping was given, and EndWalk makes the second the first; "{}" is
+	// nothing.
 	Definitions, Walked string
 }
 
@@ -66,7 +67,7 @@ func (c *Catalog) Definitions(ctx context.Context) (defs []Definition, t Typing,
 // that come through the API with it. All shards see it before it returns.
 //
 // Errors: ErrStaleType when it is not the current generation any more.
-func (c *Catalog) ChangeTyping(ctx context.Context, after int64, definitions string, changes ...Definition) (generation int64, err error) {
+func (c *Catalog) ChangeTyping(ctx context.Context, after int64, definitions, walked string, changes ...Definition) (generation int64, err error) {
 	err = c.db.Update(ctx, 0, func(tx *sqldb.Tx) error {
 		t, err := typing(tx.Context(), tx)
 		if err != nil {
@@ -76,7 +77,7 @@ func (c *Catalog) ChangeTyping(ctx context.Context, after int64, definitions str
 			return ErrStaleType
 		}
 		generation = after + 1
-		tx.Exec(`UPDATE typing SET generation=?,definitions=? WHERE id=0`, generation, definitions)
+		tx.Exec(`UPDATE typing SET generation=?,definitions=?,walked=? WHERE id=0`, generation, definitions, walked)
 		for _, d := range changes {
 			tx.Exec(`DELETE FROM definition WHERE name=?`, d.Name)
 			if d.Body != nil {

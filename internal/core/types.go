@@ -1,20 +1,18 @@
 package core
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/arttype"
 	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/types"
 )
 
 // Types tells what manifests are. internal/types is the one that there is.
@@ -100,7 +98,7 @@ func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *
 		}
 	}
 	if shows {
-		p.Shown = ShownFields(typ, p.configBytes)
+		p.Shown = types.Shown(typ, p.configBytes)
 	}
 	return nil
 }
@@ -139,38 +137,4 @@ func (r *Registry) Config(ctx context.Context, repo string, manifest []byte) ([]
 		return nil, nil
 	}
 	return r.configOf(ctx, repo, doc.Config)
-}
-
-// ShownFields is the JSON object of the fields of a config that a type shows,
-// of at most lading.MaxShown bytes, or empty.
-func ShownFields(typ *arttype.Type, config []byte) string {
-	if len(typ.Definition.Show) == 0 {
-		return ""
-	}
-	c, err := arttype.ReadConfig(config)
-	if err != nil {
-		return "" // not JSON: nothing to show
-	}
-	fields := typ.Show(c)
-	// The shortest first: of what is too long, most is kept.
-	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(fields[a]), len(fields[b])), cmp.Compare(a, b))
-	})
-	kept, size := map[string]string{}, 2
-	for _, name := range names {
-		pair, err := json.Marshal(map[string]string{name: fields[name]})
-		if err != nil || size+len(pair) > lading.MaxShown {
-			continue
-		}
-		size += len(pair)
-		kept[name] = fields[name]
-	}
-	if len(kept) == 0 {
-		return ""
-	}
-	raw, err := json.Marshal(kept)
-	if err != nil {
-		panic(err) // a map of strings
-	}
-	return string(raw)
 }

@@ -45,12 +45,12 @@ func setOf(t *testing.T, definitions ...string) *arttype.Set {
 	return set
 }
 
-const gadget = `{"name": "gadget", "match": [{"config": "application/vnd.gadget+json"}], "show": {"version": "/v", "huge": "/huge", "size": "/size"}}`
+const widget = `{"name": "widget", "match": [{"config": "application/vnd.widget+json"}], "show": {"version": "/v", "huge": "/huge", "size": "/size"}}`
 
-func putGadget(t *testing.T, ctx context.Context, r *Registry, config, name string) lading.Item {
+func putWidget(t *testing.T, ctx context.Context, r *Registry, config, name string) lading.Item {
 	t.Helper()
 	d := push(t, ctx, r, "acme/web", config)
-	raw := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.gadget+json","digest":"%s","size":%d},"layers":[],"annotations":{"name":"%s"}}`, d, len(config), name)
+	raw := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.widget+json","digest":"%s","size":%d},"layers":[],"annotations":{"name":"%s"}}`, d, len(config), name)
 	if _, err := r.PutManifest(ctx, "acme/web", lading.Manifest{Bytes: []byte(raw)}, lading.PutOptions{Tags: []string{name}}); err != nil {
 		t.Fatal(err)
 	}
@@ -63,15 +63,15 @@ func putGadget(t *testing.T, ctx context.Context, r *Registry, config, name stri
 
 func TestTyped(t *testing.T) {
 	each(t, func(t *testing.T, ctx context.Context, r *Registry) {
-		if it := putGadget(t, ctx, r, `{"v":"1"}`, "before"); it.Type != lading.TypeUnknown || it.Shown != nil {
+		if it := putWidget(t, ctx, r, `{"v":"1"}`, "before"); it.Type != lading.TypeUnknown || it.Shown != nil {
 			t.Errorf("without definitions: %+v", it)
 		}
-		r.opt.Types = &someTypes{set: setOf(t, gadget)}
-		it := putGadget(t, ctx, r, `{"v":"1","size":7,"huge":"`+strings.Repeat(`\u0007`, 1000)+`"}`, "small")
-		if it.Type != "gadget" || it.Descriptor.ArtifactType != "application/vnd.gadget+json" || fmt.Sprint(it.Shown) != "map[size:7 version:1]" {
+		r.opt.Types = &someTypes{set: setOf(t, widget)}
+		it := putWidget(t, ctx, r, `{"v":"1","size":7,"huge":"`+strings.Repeat(`\u0007`, 1000)+`"}`, "small")
+		if it.Type != "widget" || it.Descriptor.ArtifactType != "application/vnd.widget+json" || fmt.Sprint(it.Shown) != "map[size:7 version:1]" {
 			t.Errorf("%+v", it)
 		}
-		if it := putGadget(t, ctx, r, `no JSON`, "text"); it.Type != "gadget" || it.Shown != nil {
+		if it := putWidget(t, ctx, r, `no JSON`, "text"); it.Type != "widget" || it.Shown != nil {
 			t.Errorf("%+v", it)
 		}
 	})
@@ -81,12 +81,12 @@ func TestTyped(t *testing.T) {
 func TestTypedAgain(t *testing.T) {
 	each(t, func(t *testing.T, ctx context.Context, r *Registry) {
 		types := &someTypes{set: setOf(t), generation: 1}
-		types.refresh = func() { types.set, types.generation = setOf(t, gadget), 2 }
+		types.refresh = func() { types.set, types.generation = setOf(t, widget), 2 }
 		r.opt.Types = types
 		if _, err := r.cat.DB().ExecDirect(ctx, `UPDATE typing SET generation=2`); err != nil {
 			t.Fatal(err)
 		}
-		if it := putGadget(t, ctx, r, `{"v":"2"}`, "late"); it.Type != "gadget" || it.Shown["version"] != "2" || types.refreshed != 1 {
+		if it := putWidget(t, ctx, r, `{"v":"2"}`, "late"); it.Type != "widget" || it.Shown["version"] != "2" || types.refreshed != 1 {
 			t.Errorf("%+v", it)
 		}
 		types.refresh = func() {} // and no definitions are ever those of the catalog

@@ -1,0 +1,216 @@
+package types
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lading-dev/lading/arttype"
+	"github.com/lading-dev/lading/internal/catalog"
+)
+
+// Configs returns the config of a stored manifest, given by its bytes, nil
+// where it has none that is read.
+type Configs func(ctx context.Context, repo string, manifest []byte) ([]byte, error)
+
+// Run notices changes and types again what is stored, until ctx ends. What a
+// walk has done is kept: the next Run goes on behind it.
+func (s *Store) Run(ctx context.Context, configs Configs) {
+	poll := time.NewTicker(s.opt.Poll)
+	defer poll.Stop()
+	for {
+		if err := s.CatchUp(ctx, configs); err != nil && ctx.Err() == nil && !errors.Is(err, catalog.ErrStaleType) {
+			s.log.Error("what is stored could not be typed again: it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.changed:
+		case <-poll.C:
+			if err := s.poll(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("the definitions could not be read: it is tried again", "error", err)
+			}
+		}
+	}
+}
+
+// CatchUp types again what is stored, if the definitions have changed since it
+// was last done, in steps that leave pushes as much time as they take.
+//
+// Errors: catalog.ErrStaleType when the definitions change meanwhile.
+func (s *Store) CatchUp(ctx context.Context, configs Configs) error {
+	t, err := s.cat.Typing(ctx)
+	if err != nil {
+		return err
+	}
+	st := s.current.Load()
+	if t.Generation != st.generation {
+		return catalog.ErrStaleType
+	}
+	r := &retyper{Store: s, st: st, configs: configs}
+	if r.changed, err = changedNames(t); err != nil {
+		return err
+	}
+	if len(r.changed) > 0 {
+		if err := r.run(ctx); err != nil {
+			return err
+		}
+	}
+	if t.Walked != t.Definitions {
+		return s.cat.EndWalk(ctx, st.generation)
+	}
+	return nil
+}
+
+// changedNames are the types that stored manifests were not brought up to yet.
+func changedNames(t catalog.Typing) (map[string]bool, error) {
+	now, err := hashes(t.Definitions)
+	if err != nil {
+		return nil, err
+	}
+	walked, err := hashes(t.Walked)
+	return differing(now, walked), err
+}
+
+// unwalked is what stored manifests can be said to be brought up to when the
+// definitions change from what they are to what they will be: some are of
+// these from now on, whatever becomes of the definitions next.
+func unwalked(t catalog.Typing, will string) (string, error) {
+	walked, err := hashes(t.Walked)
+	if err != nil {
+		return "", err
+	}
+	is, err := hashes(t.Definitions)
+	if err != nil {
+		return "", err
+	}
+	next, err := hashes(will)
+	if err != nil {
+		return "", err
+	}
+	for name := range differing(is, next) {
+		walked[name] = "" // no definition's hash
+	}
+	raw, err := json.Marshal(walked)
+	return string(raw), err
+}
+
+func hashes(text string) (map[string]string, error) {
+	out := map[string]string{}
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		return nil, fmt.Errorf("types: what is typed by: %w", err)
+	}
+	return out, nil
+}
+
+// differing are the names that do not have the same hash in both.
+func differing(a, b map[string]string) map[string]bool {
+	out := map[string]bool{}
+	for _, m := range []map[string]string{a, b} {
+		for name := range m {
+			if x, ok := a[name]; !ok || x != b[name] {
+				out[name] = true
+			} else if _, ok := b[name]; !ok {
+				out[name] = true
+			}
+		}
+	}
+	return out
+}
+
+// retyper is one walk.
+type retyper struct {
+	*Store
+	st      *state
+	configs Configs
+	changed map[string]bool
+	seen    int
+	written int
+}
+
+func (r *retyper) run(ctx context.Context) error {
+	walks, err := r.cat.Walks(ctx, r.st.generation)
+	if err != nil {
+		return err
+	}
+	for _, w := range walks {
+		for w.Pos < w.Ends {
+			began := time.Now()
+			if w, err = r.step(ctx, w); err != nil {
+				return err
+			}
+			if err := rest(ctx, time.Since(began)); err != nil {
+				return err
+			}
+		}
+	}
+	if r.seen > 0 {
+		r.log.Info("typed again what is stored", "manifests", r.seen, "changed", r.written)
+	}
+	return nil
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// step looks at some manifests and writes those that have changed.
+func (r *retyper) step(ctx context.Context, w catalog.Walk) (catalog.Walk, error) {
+	stored, next, err := r.cat.Walked(ctx, w, r.opt.Page)
+	if err != nil {
+		return w, err
+	}
+	byRepo := map[string][]catalog.Retyped{}
+	for _, m := range stored {
+		now, err := r.retype(ctx, m)
+		if err != nil {
+			return w, err
+		}
+		if now.Short != m.Type.Short || now.Shown != m.Shown {
+			byRepo[m.Repository] = append(byRepo[m.Repository], now)
+			r.written++
+		}
+	}
+	r.seen += len(stored)
+	for repo, items := range byRepo {
+		if err := r.cat.Retype(ctx, r.st.generation, repo, items); err != nil {
+			return w, err
+		}
+	}
+	return next, r.cat.SaveWalk(ctx, r.st.generation, next)
+}
+
+// retype tells what a stored manifest is by the definitions of now. The config
+// is read only where what it shows can have changed.
+func (r *retyper) retype(ctx context.Context, m *catalog.Stored) (catalog.Retyped, error) {
+	out := catalog.Retyped{ID: m.ID, Short: m.Type.Short, Shown: m.Shown}
+	facts, err := arttype.ReadFacts(m.MediaType, m.Bytes)
+	if err != nil {
+		return out, nil // it was taken when less was checked: it stays what it is
+	}
+	typ, _ := r.st.set.Match(&facts)
+	if out.Short = typ.Name; typ.Name == arttype.Unknown {
+		out.Short = ""
+	}
+	if out.Short == m.Type.Short && !r.changed[typ.Name] {
+		return out, nil
+	}
+	out.Shown = ""
+	if len(typ.Definition.Show) == 0 {
+		return out, nil
+	}
+	config, err := r.configs(ctx, m.Repository, m.Bytes)
+	if err == nil && config != nil {
+		out.Shown = Shown(typ, config)
+	}
+	return out, err
+}
