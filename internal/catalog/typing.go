@@ -37,14 +37,15 @@ func typing(ctx context.Context, q sqldb.Querier) (t Typing, err error) {
 	return t, nil
 }
 
-// Definitions returns the definitions that came through the API, by name, and
+// Definitions returns the definitions that came through the API, in the order in
+// which they did, and
 // what manifests are typed by at that moment.
 func (c *Catalog) Definitions(ctx context.Context) (defs []Definition, t Typing, err error) {
 	err = c.db.View(ctx, func(q sqldb.Querier) error {
 		if t, err = typing(ctx, q); err != nil {
 			return err
 		}
-		rows, err := q.Query(ctx, `SELECT name,body,at FROM definition ORDER BY name`)
+		rows, err := q.Query(ctx, `SELECT name,body,at FROM definition ORDER BY at,name`)
 		if err != nil {
 			return fmt.Errorf("catalog: definitions: %w", err)
 		}

@@ -94,7 +94,7 @@ func (s *Store) change(ctx context.Context, d catalog.Definition) (created bool,
 			return false, s.notOurs(d.Name)
 		}
 		st, mistakes := s.compile(after)
-		if wrong := about(mistakes, d.Name); d.Body != nil && len(wrong) > 0 {
+		if wrong := withoutFile(mistakes); d.Body != nil && len(wrong) > 0 {
 			return false, invalid(wrong)
 		}
 		st.generation, err = s.register(ctx, typing, st.text(), d)
@@ -139,10 +139,11 @@ func (s *Store) notOurs(name string) error {
 	return lading.ErrConflict.With("the type %s is built in: it cannot be deleted, only overridden", name)
 }
 
-func about(ms arttype.Mistakes, name string) (out arttype.Mistakes) {
+// withoutFile are the mistakes of definitions that came through the API: of
+// the last of them, as the others had none.
+func withoutFile(ms arttype.Mistakes) (out arttype.Mistakes) {
 	for _, m := range ms {
-		if m.File == name {
-			m.File = ""
+		if m.File == "" {
 			out = append(out, m)
 		}
 	}

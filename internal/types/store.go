@@ -172,7 +172,8 @@ func (s *Store) use(st *state) {
 }
 
 // compile makes a state of the definitions in the binary, in the directory and
-// these.
+// these, in the order in which they came: of two that say the same the later
+// one is a mistake. It has no file.
 func (s *Store) compile(defs []catalog.Definition) (*state, arttype.Mistakes) {
 	st := &state{bodies: map[string][]byte{}}
 	all := slices.Concat(s.builtIn, s.files)
@@ -184,7 +185,7 @@ func (s *Store) compile(defs []catalog.Definition) (*state, arttype.Mistakes) {
 			continue
 		}
 		st.bodies[d.Name] = d.Body
-		all = append(all, arttype.Sourced{Definition: def, Source: arttype.API, File: d.Name})
+		all = append(all, arttype.Sourced{Definition: def, Source: arttype.API})
 	}
 	set, wrong := arttype.NewSet(all...)
 	st.set = set
