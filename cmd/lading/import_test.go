@@ -80,8 +80,8 @@ func TestImport(t *testing.T) {
 
 func TestImportFails(t *testing.T) {
 	src := layout(t, "{}")
-	damaged := layout(t, "{}")
-	write(t, filepath.Join(damaged, "blobs", "sha256", digest.FromString("{}").Encoded()), "[]")
+	damaged := layout(t, `{"a":1}`)
+	write(t, filepath.Join(damaged, "blobs", "sha256", digest.FromString(`{"a":1}`).Encoded()), "[]")
 	for _, tt := range []struct {
 		args string
 		code int

@@ -120,6 +120,7 @@ func serveRegistry(ctx context.Context, ln net.Listener, reg *server.Server, cfg
 	if err != nil {
 		return err
 	}
+	defer reloadOnHangup(ctx, reg, log)()
 	defer endAdmin() // last: it tells that the rest is stopping
 	if cfg.InsecureNoAuth {
 		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())

@@ -44,6 +44,7 @@ type Config struct {
 	Retention Retention
 	Log       Log
 	Tracing   Tracing
+	Types     Types
 }
 
 // Admin is the listener for operators: health, metrics, profiles.
@@ -193,6 +194,15 @@ type Tracing struct {
 	// Sample (tracing.sample) is the part of the requests that are traced, 0
 	// to 1. A request that comes with a traceparent follows what that says.
 	Sample float64
+}
+
+// Types says where the operator's own types of artifacts are.
+type Types struct {
+	// Dir (types.dir) is a directory with definitions of artifact types, *.json
+	// with their logos, *.svg, beside them. A definition there wins over the
+	// built-in one of its name. The directory is read again when it changes, and
+	// on SIGHUP; it need not be there. Empty means types in the data directory.
+	Dir string
 }
 
 // Default is the configuration of a file that says nothing.

@@ -44,6 +44,7 @@ var keys = map[string]field{
 	"log.format":              str(func(c *Config) *LogFormat { return &c.Log.Format }),
 	"log.access":              boolean(func(c *Config) *bool { return &c.Log.Access }),
 	"tracing.endpoint":        str(func(c *Config) *string { return &c.Tracing.Endpoint }),
+	"types.dir":               str(func(c *Config) *string { return &c.Types.Dir }),
 	"tracing.sample":          fraction(func(c *Config) *float64 { return &c.Tracing.Sample }),
 }
 

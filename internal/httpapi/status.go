@@ -49,6 +49,8 @@ var statuses = map[lading.Code]status{
 	lading.CodeExtensionUnknown:   {http: http.StatusNotFound}, // extensions/README.md
 	lading.CodePreconditionFailed: {http: http.StatusPreconditionFailed},
 	lading.CodeConflict:           {http.StatusConflict, lading.CodeDenied},
+	lading.CodeTypeInvalid:        {http: http.StatusBadRequest},
+	lading.CodeTypeUnknown:        {http: http.StatusNotFound},
 	lading.CodeStorageFull:        {http: http.StatusInsufficientStorage},
 	lading.CodeUnavailable:        {http: http.StatusServiceUnavailable},
 	lading.CodeInternal:           {http.StatusInternalServerError, "UNKNOWN"},

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"github.com/lading-dev/lading/internal/guard"
 	"github.com/lading-dev/lading/internal/httpapi"
 	"github.com/lading-dev/lading/internal/sqldb"
+	"github.com/lading-dev/lading/internal/types"
 )
 
 // Options are the parts that tests replace.
@@ -44,6 +46,8 @@ type Options struct {
 	// Observer is told of every request, such as an access log; nil is
 	// nobody.
 	Observer httpapi.Observer
+	// TypesPoll is how often definitions of types are looked for; 0 means 3 s.
+	TypesPoll time.Duration
 	// NoSweep leaves the sweeping to the test.
 	NoSweep bool
 }
@@ -54,6 +58,7 @@ type Server struct {
 	cat     *catalog.Catalog
 	blobs   blob.Store
 	sweeper *gc.Sweeper
+	types   *types.Store
 	engine  *discover.Engine
 	core    *core.Registry
 	handler http.Handler
@@ -97,6 +102,10 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		s.blobs = opt.Blobs(dir)
 	}
 	s.watch.stores(s, log)
+	if s.types, err = types.Open(ctx, s.cat, types.Options{Dir: typesDir(cfg), Poll: opt.TypesPoll, Logger: log}); err != nil {
+		return nil, err
+	}
+	opt.Discover.Defined = s.types.Defined
 	opt.Discover.Retention, opt.Discover.Now = cfg.Retention.Tombstones, opt.Now
 	engine, err := discover.New(ctx, s.cat, opt.Discover)
 	if err != nil {
@@ -107,7 +116,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if access == nil {
 		access = guard.Open{}
 	}
-	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow})
+	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow, Types: s.types})
 	api := httpapi.New(guard.New(s.core, access), httpapi.Options{
 		Logger:            log,
 		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
@@ -124,6 +133,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if !opt.NoSweep {
 		s.background(s.sweeper.Run)
 	}
+	s.background(func(ctx context.Context) { s.types.Run(ctx, s.core.Config) })
 	return s, nil
 }
 
@@ -137,6 +147,11 @@ func (s *Server) dbOptions(cfg config.Config, log *slog.Logger, opt Options) sql
 		opt.DB(&o)
 	}
 	return o
+}
+
+// typesDir is the directory with the operator's definitions.
+func typesDir(cfg config.Config) string {
+	return cmp.Or(cfg.Types.Dir, filepath.Join(cfg.Data, "types"))
 }
 
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
@@ -174,6 +189,12 @@ func (s *Server) Catalog() *catalog.Catalog { return s.cat }
 
 // Blobs is the blob store, likewise.
 func (s *Server) Blobs() blob.Store { return s.blobs }
+
+// Types are the definitions of artifact types, likewise.
+func (s *Server) Types() *types.Store { return s.types }
+
+// Reload reads the definitions of artifact types anew.
+func (s *Server) Reload(ctx context.Context) error { return s.types.Reload(ctx) }
 
 // Sweeper removes what is due, likewise.
 func (s *Server) Sweeper() *gc.Sweeper { return s.sweeper }
