@@ -73,10 +73,10 @@ func overrides(cmd *cobra.Command) []config.Override {
 	return given
 }
 
-// gcPercent lets the heap grow to four times what is live before it is swept.
+// gcPercent lets the heap grow to three times what is live before it is swept.
 // What is live is some 10 MB, whatever the registry holds, so that costs
 // little and saves a tenth of the processor on small requests.
-const gcPercent = 300
+const gcPercent = 200
 
 // collectLess sets the garbage collector, unless GOGC says how.
 func collectLess() {
