@@ -35,6 +35,9 @@ type limits struct {
 // who may see it.
 func (h *handler) discover(w *response, r *http.Request, q Request) error {
 	endpoints := []string{"_lading/list/repositories", "_lading/list/tags", "_lading/list/manifests", "_lading/list/namespaces"}
+	if h.opt.Types != nil {
+		endpoints = append(endpoints, "_lading/types/definitions", "_lading/types/unknown")
+	}
 	if q.Repository != "" {
 		if _, err := h.reg.Tags(r.Context(), q.Repository, "", 1); err != nil {
 			return err

@@ -108,6 +108,12 @@ var actionNames = [...]string{
 	ActionRepositoryDelete: "repository_delete",
 	ActionSearchPing:       "search_ping",
 	ActionSearch:           "search",
+	ActionDefinitions:      "definitions",
+	ActionDefinitionGet:    "definition_get",
+	ActionDefinitionPut:    "definition_put",
+	ActionDefinitionDelete: "definition_delete",
+	ActionDefinitionLogo:   "definition_logo",
+	ActionTypesUnknown:     "types_unknown",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

@@ -187,9 +187,10 @@ func validPart(q *lading.Query, s string) bool {
 // type definition.
 func setType(q *lading.Query, s string) string {
 	if !strings.Contains(s, "/") {
-		return "unknown type " + clip(s)
-	}
-	if s = plus(s); !validMediaType(s) {
+		if len(s) > maxDefinedName || !definedName.MatchString(s) {
+			return "unknown type " + clip(s)
+		}
+	} else if s = plus(s); !validMediaType(s) {
 		return "not a media type"
 	}
 	q.Scope.Types = append(q.Scope.Types, s)

@@ -193,6 +193,9 @@ func routeExtension(rest string) (endpoint, Request, error) {
 	case ext == "_lading/manage/repository" && repo != "":
 		return endpoint{methods: atManage}, q, nil
 	}
+	if rest, ok := strings.CutPrefix(ext, "_lading/types/"); ok && repo == "" {
+		return routeTypes(rest)
+	}
 	kind, ok := strings.CutPrefix(ext, "_lading/list/")
 	if !ok || placeOf(lading.Kind(kind), repo) == 0 {
 		return endpoint{}, Request{}, lading.ErrExtensionUnknown
@@ -252,7 +255,8 @@ func parseReference(s string) (lading.Reference, error) {
 // no OCI-Namespace is answered (distribution-spec, "Registry Proxying").
 func (q *Request) parseParameters(raw string) error {
 	switch q.Action {
-	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionSearch:
+	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionSearch,
+		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown:
 	default:
 		return nil
 	}
@@ -276,6 +280,8 @@ func (q *Request) parseParameters(raw string) error {
 		return q.parseReferrers(v)
 	case ActionSearch:
 		return q.parseSearch(v)
+	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown:
+		return noParameters(v)
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {
 			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)

@@ -58,6 +58,12 @@ var parsed = []struct {
 	{"GET", "/v2/_oci/ext/discover", Request{Action: ActionDiscover}},
 	{"GET", "/v2/a/_oci/ext/discover", Request{Action: ActionDiscover, Repository: "a"}},
 	{"DELETE", "/v2/a/_lading/manage/repository", Request{Action: ActionRepositoryDelete, Repository: "a"}},
+	{"GET", "/v2/_lading/types/definitions", Request{Action: ActionDefinitions}},
+	{"HEAD", "/v2/_lading/types/definitions/a-1", Request{Action: ActionDefinitionGet, Type: "a-1", Head: true}},
+	{"PUT", "/v2/_lading/types/definitions/logo", Request{Action: ActionDefinitionPut, Type: "logo"}},
+	{"DELETE", "/v2/_lading/types/definitions/a", Request{Action: ActionDefinitionDelete, Type: "a"}},
+	{"GET", "/v2/_lading/types/definitions/a/logo", Request{Action: ActionDefinitionLogo, Type: "a"}},
+	{"GET", "/v2/_lading/types/unknown", Request{Action: ActionTypesUnknown}},
 	{"GET", "/v2/_lading/list/namespaces?namespace=a%2Fb&view=stats", Request{Action: ActionList, Query: lading.Query{Kind: "namespaces", Scope: lading.Scope{Namespace: "a/b"}, Stats: true}}},
 	{"GET", "/v2/a/_lading/list/tags?page=x.y-z_&n=3", Request{Action: ActionList, Repository: "a", Query: lading.Query{Kind: "tags", Scope: lading.Scope{Repository: "a"}, Page: "x.y-z_", N: 3}}},
 	{"GET", "/v2/_lading/list/manifests?" +

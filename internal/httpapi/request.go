@@ -36,6 +36,12 @@ const (
 	ActionRepositoryDelete                   // discovery: a repository with all that is in it
 	ActionSearchPing                         // /v1/_ping: is there a search
 	ActionSearch                             // /v1/search: names for people
+	ActionDefinitions                        // types: all definitions
+	ActionDefinitionGet                      // types: a definition
+	ActionDefinitionPut                      // types: a definition
+	ActionDefinitionDelete                   // types: a definition
+	ActionDefinitionLogo                     // types: the logo of a definition
+	ActionTypesUnknown                       // types: media types without a definition
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
@@ -71,6 +77,8 @@ type Request struct {
 	// value, which may be empty: a referrer without a type.
 	Filtered     bool
 	ArtifactType string
+	// Type is the short name of ActionDefinition*.
+	Type string
 	// Search is what ActionSearch asks.
 	Search lading.SearchQuery
 	// Query is what ActionList asks; its Scope.Repository is Repository.
@@ -84,9 +92,9 @@ func (q Request) Method() string {
 		return http.MethodPost
 	case ActionUploadPatch:
 		return http.MethodPatch
-	case ActionUploadPut, ActionManifestPut:
+	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut:
 		return http.MethodPut
-	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete:
+	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete:
 		return http.MethodDelete
 	case ActionBlobHead, ActionManifestHead:
 		return http.MethodHead
@@ -133,6 +141,14 @@ func (q Request) path() string {
 		return repo + "_lading/list/" + string(q.Query.Kind)
 	case ActionRepositoryDelete:
 		return repo + "_lading/manage/repository"
+	case ActionDefinitions:
+		return repo + "_lading/types/definitions"
+	case ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete:
+		return repo + "_lading/types/definitions/" + q.Type
+	case ActionDefinitionLogo:
+		return repo + "_lading/types/definitions/" + q.Type + "/logo"
+	case ActionTypesUnknown:
+		return repo + "_lading/types/unknown"
 	case ActionSearchPing:
 		return "/v1/_ping"
 	case ActionSearch:

@@ -123,6 +123,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		BodyIdle:          cfg.HTTP.BodyIdle,
 		JournalDays:       days(cfg.Retention.Journal),
 		TombstoneDays:     days(cfg.Retention.Tombstones),
+		Types:             guard.NewDefinitions(s.types, access),
 		Observer:          s.watch.observer(),
 		MaxRequests:       cfg.Limits.Requests,
 		MaxBlob:           int64(cfg.Limits.BlobSize),
