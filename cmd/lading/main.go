@@ -74,6 +74,6 @@ Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.`
 		SilenceErrors: true, // run tells them, once
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), importCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), importCommand(), typesCommand(), configCommand(), versionCommand())
 	return root
 }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/server"
+)
+
+func TestTypes(t *testing.T) {
+	dir := t.TempDir()
+	good, bad, twin := filepath.Join(dir, "good.json"), filepath.Join(dir, "bad.json"), filepath.Join(dir, "twin.json")
+	write(t, good, `{"name": "recipe", "match": [{"artifactType": "application/vnd.acme.recipe.v1"}], "logo": "recipe.svg"}`)
+	write(t, filepath.Join(dir, "recipe.svg"), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M7 7h7"/></svg>`)
+	write(t, bad, "{\n\"name\": \"bad\",\n\"match\": [{\"colour\": \"red\"}]}")
+	write(t, twin, `{"name": "twin", "match": [{"artifactType": "application/vnd.acme.recipe.v1"}]}`)
+	cfg := config.Default()
+	cfg.Data = filepath.Join(dir, "data")
+	s, err := server.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s.Handler())
+	t.Cleanup(func() {
+		srv.Close()
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	at := " --registry " + srv.URL
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"types", exitDone, "lading types [command]"},
+		{"types ls", exitDone, "helm "},
+		{"types show helm", exitDone, `"name": "helm"`},
+		{"types show nobody", exitFailed, "there is no definition nobody"},
+		{"types check " + good, exitDone, good + " is good: the type recipe"},
+		{"types check " + bad, exitFailed, bad + ":3: /match/0/colour: is not a field that is known here"},
+		{"types check " + bad + " " + good, exitFailed, "1 of 2 files cannot be used"},
+		{"types check " + good + " " + twin, exitFailed, `the type "recipe" has the same match`},
+		{"types check " + dir + "/none.json", exitFailed, "cannot be read"},
+		{"types check", exitUsage, "requires at least 1 arg(s)"},
+		{"types apply " + good, exitUsage, "is not http://HOST or https://HOST"},
+		{"types apply " + bad + at, exitFailed, "/match/0/colour"},
+		{"types apply " + good + at, exitDone, "the type recipe is in use"},
+		{"types apply " + twin + at, exitFailed, `400 Bad Request: the definition cannot be used: 1: /match: the type "recipe" has the same match`},
+		{"types ls" + at, exitDone, "recipe                   api"},
+		{"types show recipe" + at, exitDone, "M7 7h7"},
+		{"types rm helm" + at, exitFailed, "it cannot be deleted, only overridden"},
+		{"types rm recipe" + at, exitDone, "recipe: the definition is removed"},
+		{"types rm recipe" + at, exitFailed, "404 Not Found: there is no definition of that name"},
+	} {
+		code, out, log := command(t, strings.Fields(tt.args)...)
+		if code != tt.code || !strings.Contains(out+log, tt.want) {
+			t.Errorf("%s: %d, want %d with %q\n%s%s", tt.args, code, tt.code, tt.want, out, log)
+		}
+	}
+}
