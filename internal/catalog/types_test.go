@@ -57,6 +57,28 @@ func TestEmptyBlobs(t *testing.T) {
 	})
 }
 
+// A sparse manifest of the time before the registry linked empty blobs itself
+// waits for one of them.
+func TestEmptyBlobWaitedFor(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *catalogtest.World) {
+		object := digest.FromString("{}")
+		w.Put("acme/web", catalogtest.Spec{Name: "old", Blobs: []digest.Digest{object}})
+		for _, sql := range []string{
+			`INSERT INTO manifest_missing(repo,digest,manifest) SELECT u.repo,b.digest,u.manifest FROM manifest_blob u JOIN blob b ON b.id=u.blob`,
+			`DELETE FROM manifest_blob`, `DELETE FROM repository_blob`,
+		} {
+			if _, err := w.DB.ExecDirect(context.Background(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Put("acme/web", catalogtest.Spec{Name: "new", Blobs: []digest.Digest{object}})
+		if waiting, using := w.Count("manifest_missing", "1=1"), w.Count("manifest_blob", "1=1"); waiting != 0 || using != 2 {
+			t.Errorf("%d manifests wait for it, %d use it", waiting, using)
+		}
+		sound(t, w)
+	})
+}
+
 // What a manifest was typed by is compared in the transaction.
 func TestStaleType(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *catalogtest.World) {

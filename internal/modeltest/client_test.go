@@ -71,7 +71,8 @@ func (r *run) narrow(rng *rand.Rand, kind lading.Kind, s *lading.Scope) {
 	}
 	switch rng.IntN(6) {
 	case 0, 1:
-		s.Types = pick(rng, [][]string{{typeA}, {typeB}, {typeA, typeB}, {typeImage}, {"application/vnd.test.none"}})
+		s.Types = pick(rng, [][]string{{typeA}, {typeB}, {typeA, typeB}, {typeImage}, {"application/vnd.test.none"},
+			{"test-a"}, {"test-b"}, {"test-any"}, {"test-a", typeB}, {lading.TypeUnknown}})
 	case 2:
 		s.Platforms = pick(rng, [][]string{{"linux/amd64"}, {"linux/arm64"}, {"linux/arm64/v8", "linux/amd64"}})
 	}

@@ -34,7 +34,7 @@ func TestConcurrent(t *testing.T) {
 // its own truth and its own log.
 func (r *run) each(i int, reg registry) *run {
 	own := *r
-	own.reg, own.truth, own.log, own.clients = reg, &truth{map[string]*repoTruth{}}, nil, nil
+	own.reg, own.truth, own.log, own.clients = reg, &truth{map[string]*repoTruth{}, own.w.shortOf}, nil, nil
 	own.repos = nil
 	for _, n := range names {
 		own.repos = append(own.repos, fmt.Sprintf("%s%s/w%d", r.top, n, i))

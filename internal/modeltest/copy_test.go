@@ -78,7 +78,7 @@ func (c copyOf) forget(gone func(repo string) bool) {
 
 // stateOf is what of an item the model knows.
 func stateOf(it lading.Item) state {
-	s := state{Repository: it.Repository, Tag: it.Tag, Subject: string(it.Subject), Tags: it.Tags}
+	s := state{Repository: it.Repository, Tag: it.Tag, Short: it.Type, Subject: string(it.Subject), Tags: it.Tags}
 	if it.TagCount != nil {
 		s.TagCount = *it.TagCount
 	}

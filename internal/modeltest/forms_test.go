@@ -62,7 +62,7 @@ func schedules(t *testing.T, s setup, first uint64, count int) {
 // mustMeet is what schedules are about: where one of these never happens, they
 // prove little.
 var mustMeet = []string{"410", "404", "put", "reset", "remove tag", "remove manifest", "remove repository", "remove range",
-	"page of a listing", "page of a delta", "restart", "page again", "delta given up", "refused change",
+	"page of a listing", "page of a delta", "restart", "page again", "delta given up", "refused change", "retype",
 	"HTTP 304", "HTTP 226", "HTTP full listing instead of a delta", "HTTP change in a stream", "HTTP stream resumed"}
 
 // long tells whether the long forms were asked for.

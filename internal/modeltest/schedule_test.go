@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -37,15 +38,16 @@ const (
 	age
 	restart
 	clockBack
+	retype
 	actions
 )
 
 var actionNames = [actions]string{"push", "move tag", "delete tag", "delete manifest", "delete repository", "recreate",
-	"upload only", "denied", "change rules", "ask", "ask again", "abandon", "stream", "purge", "age", "restart", "clock back"}
+	"upload only", "denied", "change rules", "ask", "ask again", "abandon", "stream", "purge", "age", "restart", "clock back", "retype"}
 
 // weights are how often each action is drawn, per mille; the rest asks.
 var weights = map[action]int{push: 130, moveTag: 50, deleteTag: 50, deleteManifest: 40, deleteRepository: 25, recreate: 30,
-	uploadOnly: 5, denied: 10, changeRules: 90, askAgain: 30, abandon: 15, stream: 25, purge: 10, age: 6, clockBack: 4}
+	uploadOnly: 5, denied: 10, changeRules: 90, askAgain: 30, abandon: 15, stream: 25, purge: 10, age: 6, clockBack: 4, retype: 15}
 
 // step is a decision of a schedule. What it is about is drawn from a source of
 // its own, so that a schedule from which steps are taken away still does with
@@ -132,7 +134,7 @@ func runSteps(w *world, seed uint64, steps []step) (err error) {
 func newRun(w *world, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	w.clock.catchUp()
-	r := &run{w: w, reg: w.registry(), seed: seed, top: fmt.Sprintf("s%d", seed), truth: &truth{map[string]*repoTruth{}}, begun: w.clock.Now()}
+	r := &run{w: w, reg: w.registry(), seed: seed, top: fmt.Sprintf("s%d", seed), truth: &truth{map[string]*repoTruth{}, w.shortOf}, begun: w.clock.Now()}
 	r.named = regexp.MustCompile(r.top + `[a-z0-9/._-]*`)
 	for _, i := range rng.Perm(len(names))[:3+rng.IntN(len(names)-2)] {
 		r.repos = append(r.repos, r.top+names[i])
@@ -232,6 +234,8 @@ func (r *run) step(s step) error {
 		r.logf("restart")
 		r.w.met["restart"]++
 		return r.w.restart(rng.IntN(r.w.replicas))
+	case retype:
+		return r.retype(pick(rng, slices.Sorted(maps.Keys(definitions))))
 	case clockBack:
 		// The model knows the clock's time only: a filter by time would tell
 		// its items from the engine's, which are later until the clock is back.

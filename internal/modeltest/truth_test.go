@@ -15,6 +15,7 @@ import (
 // truth is what the registry holds, kept beside it by the schedule.
 type truth struct {
 	repos map[string]*repoTruth
+	short func(*document) string // the short name of its type, now
 }
 
 type repoTruth struct {
@@ -110,13 +111,13 @@ func (r *repoTruth) tagsOf(d digest.Digest) (out []string) {
 
 // state is what of an item is compared with the model.
 type state struct {
-	Repository, Tag, Digest, MediaType, Type string
-	Subject                                  string
-	Size                                     int64
-	Tags                                     []string
-	TagCount                                 int64
-	Platform                                 string
-	In                                       string // where the manifest says that it was pushed
+	Repository, Tag, Digest, MediaType, Type, Short string
+	Subject                                         string
+	Size                                            int64
+	Tags                                            []string
+	TagCount                                        int64
+	Platform                                        string
+	In                                              string // where the manifest says that it was pushed
 }
 
 func (s state) text() string {
@@ -141,39 +142,39 @@ func (tr *truth) want(q lading.Query, rs rules) map[string]state {
 				out["repository:"+name] = state{Repository: name}
 			}
 		case lading.KindTags:
-			r.wantTags(q.Scope, name, out)
+			r.wantTags(q.Scope, name, tr.short, out)
 		case lading.KindManifests:
-			r.wantManifests(q.Scope, name, out)
+			r.wantManifests(q.Scope, name, tr.short, out)
 		}
 	}
 	return out
 }
 
-func (r *repoTruth) wantTags(s lading.Scope, name string, out map[string]state) {
+func (r *repoTruth) wantTags(s lading.Scope, name string, short func(*document) string, out map[string]state) {
 	for tag, t := range r.tags {
 		m := r.manifests[t.to]
-		if matches(s, m) && inTime(s, t.born) && (s.Repository == "" || nameMatches(s, tag)) {
-			st := m.state(name)
+		if matches(s, m, short) && inTime(s, t.born) && (s.Repository == "" || nameMatches(s, tag)) {
+			st := m.state(name, short)
 			st.Tag = tag
 			out["tag:"+name+":"+tag] = st
 		}
 	}
 }
 
-func (r *repoTruth) wantManifests(s lading.Scope, name string, out map[string]state) {
+func (r *repoTruth) wantManifests(s lading.Scope, name string, short func(*document) string, out map[string]state) {
 	for d, m := range r.manifests {
 		tags := r.tagsOf(d)
-		if !matches(s, m) || !inTime(s, m.born) || s.Tagged != nil && *s.Tagged != (len(tags) > 0) || s.Subject != "" && s.Subject != m.doc.subject {
+		if !matches(s, m, short) || !inTime(s, m.born) || s.Tagged != nil && *s.Tagged != (len(tags) > 0) || s.Subject != "" && s.Subject != m.doc.subject {
 			continue
 		}
-		st := m.state(name)
+		st := m.state(name, short)
 		st.Tags, st.TagCount = tags, int64(len(tags))
 		out["manifest:"+name+"@"+string(d)] = st
 	}
 }
 
-func (m *manifestTruth) state(repo string) state {
-	s := state{Repository: repo, Digest: string(m.doc.digest), MediaType: m.doc.mediaType, Type: m.doc.typ,
+func (m *manifestTruth) state(repo string, short func(*document) string) state {
+	s := state{Repository: repo, Digest: string(m.doc.digest), MediaType: m.doc.mediaType, Type: m.doc.typ, Short: short(m.doc),
 		Subject: string(m.doc.subject), Size: int64(len(m.doc.raw)), In: m.doc.repo}
 	if len(m.doc.platforms) == 1 {
 		s.Platform = m.doc.platforms[0]
@@ -207,8 +208,8 @@ func inTime(s lading.Scope, born time.Time) bool {
 	return (s.CreatedAfter.IsZero() || born.After(s.CreatedAfter)) && (s.CreatedBefore.IsZero() || born.Before(s.CreatedBefore))
 }
 
-func matches(s lading.Scope, m *manifestTruth) bool {
-	if len(s.Types) > 0 && !slices.Contains(s.Types, m.doc.typ) {
+func matches(s lading.Scope, m *manifestTruth, short func(*document) string) bool {
+	if len(s.Types) > 0 && !slices.Contains(s.Types, m.doc.typ) && !slices.Contains(s.Types, short(m.doc)) {
 		return false
 	}
 	return len(s.Platforms) == 0 || slices.ContainsFunc(s.Platforms, func(want string) bool {

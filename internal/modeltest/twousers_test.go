@@ -259,8 +259,8 @@ func (s *session) changes() {
 
 func transcript(t *testing.T, st setup, secret bool, many int) []string {
 	t.Helper()
+	st.start = time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC)
 	w := newWorld(t, st)
-	w.clock.now = time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC)
 	w.access.set(watcher, seen)
 	w.access.write[watcher] = rules{{"repo", "own/new"}}
 	s := &session{t: t, w: w, h: w.registry().(overHTTP), secret: secret, many: many, cursor: map[string]string{}}

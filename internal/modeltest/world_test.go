@@ -118,6 +118,7 @@ type setup struct {
 	replicas int
 	direct   bool // as a value, not over HTTP
 	options  discover.Options
+	start    time.Time // of the clock; zero is now
 }
 
 // world is a registry under test: one or two servers over one database.
@@ -134,7 +135,8 @@ type world struct {
 	regs     []lading.Registry
 	turn     int
 	client   *http.Client
-	met      map[string]int // how often things happened
+	met      map[string]int  // how often things happened
+	defined  map[string]bool // which of definitions there are
 }
 
 // sharedBlobs outlive the servers that use them.
@@ -144,8 +146,11 @@ func (sharedBlobs) Close() error { return nil }
 
 func newWorld(tb testing.TB, s setup) *world {
 	tb.Helper()
-	w := &world{setup: s, clock: &clock{now: time.Now().Truncate(time.Second)}, blobs: sharedBlobs{blob.NewMemory()},
-		met: map[string]int{}, access: &access{rules: map[string]rules{}, write: map[string]rules{}}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+	if s.start.IsZero() {
+		s.start = time.Now().Truncate(time.Second)
+	}
+	w := &world{setup: s, clock: &clock{now: s.start}, blobs: sharedBlobs{blob.NewMemory()},
+		met: map[string]int{}, defined: map[string]bool{}, access: &access{rules: map[string]rules{}, write: map[string]rules{}}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
 	w.replicas = max(1, w.replicas)
 	w.cfg = config.Default()
 	w.cfg.Durability = config.Relaxed
@@ -165,6 +170,9 @@ func newWorld(tb testing.TB, s setup) *world {
 			tb.Cleanup(ts.Close)
 			w.urls = append(w.urls, ts.URL)
 		}
+	}
+	if err := w.warmTypes(); err != nil {
+		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
 		w.client.CloseIdleConnections()
@@ -195,12 +203,13 @@ func (w *world) start(i int) error {
 		cfg.Data = fmt.Sprintf("%s/%d", cfg.Data, i)
 	}
 	s, err := server.NewWith(context.Background(), cfg, slog.New(slog.DiscardHandler), server.Options{
-		Access:   w.access,
-		Identify: func(r *http.Request) lading.Identity { return lading.Identity{Subject: r.Header.Get(userHeader)} },
-		Discover: w.options,
-		Blobs:    func(own blob.Store) blob.Store { own.Close(); return w.blobs },
-		Now:      w.clock.Now,
-		NoSweep:  true,
+		Access:    w.access,
+		Identify:  func(r *http.Request) lading.Identity { return lading.Identity{Subject: r.Header.Get(userHeader)} },
+		Discover:  w.options,
+		Blobs:     func(own blob.Store) blob.Store { own.Close(); return w.blobs },
+		Now:       w.clock.Now,
+		TypesPoll: time.Hour, // the schedules say when
+		NoSweep:   true,
 	})
 	if err != nil {
 		return err
@@ -209,11 +218,13 @@ func (w *world) start(i int) error {
 	h := s.Handler()
 	w.handlers[i].Store(&h)
 	if w.direct {
-		engine, err := discover.New(context.Background(), s.Catalog(), w.options)
+		opt := w.options
+		opt.Defined = s.Types().Defined
+		engine, err := discover.New(context.Background(), s.Catalog(), opt)
 		if err != nil {
 			return err
 		}
-		w.regs[i] = guard.New(core.New(s.Catalog(), w.blobs, engine, core.Options{}), w.access)
+		w.regs[i] = guard.New(core.New(s.Catalog(), w.blobs, engine, core.Options{Types: s.Types()}), w.access)
 	}
 	return nil
 }

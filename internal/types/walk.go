@@ -141,7 +141,7 @@ func (r *retyper) run(ctx context.Context) error {
 			if w, err = r.step(ctx, w); err != nil {
 				return err
 			}
-			if err := rest(ctx, time.Since(began)); err != nil {
+			if err := r.rest(ctx, time.Since(began)); err != nil {
 				return err
 			}
 		}
@@ -152,9 +152,24 @@ func (r *retyper) run(ctx context.Context) error {
 	return nil
 }
 
-func rest(ctx context.Context, d time.Duration) error {
+// share is how many times as long as a step took the walk rests where others
+// write: it slows them down by a tenth at most.
+const share = 10
+
+// rest leaves the catalog to others: as long as the step took or, when
+// somebody wrote meanwhile, many times as long.
+func (r *retyper) rest(ctx context.Context, d time.Duration) error {
+	written := r.cat.Journal().Changed()
 	t := time.NewTimer(d)
 	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	case <-written:
+	}
+	t.Reset(share * d)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
