@@ -40,9 +40,9 @@ type PutOptions struct {
 	// If must hold of the tag, if there is exactly one, or else of the
 	// manifest. It is checked even if there is nothing to change.
 	If lading.Precondition
-	// Generation is what the manifest was typed by (see Typing): when that is
-	// not the current one any more, the put is refused with ErrStaleType. 0
-	// asks for nothing.
+	// Generation is what the manifest was typed, and allowed, by (see
+	// Typing): when that is not the current one any more, the put is refused
+	// with ErrStaleType. 0 asks for nothing.
 	Generation int64
 }
 
@@ -123,7 +123,9 @@ func (p *put) run(tx *sqldb.Tx) error {
 	if err := p.condition(); err != nil {
 		return err
 	}
-	if p.target == nil && p.generation != p.typed {
+	// Of a manifest that is there too: a policy may forbid what was taken
+	// once.
+	if p.generation != p.typed {
 		return ErrStaleType
 	}
 	// What a manifest that is there refers to was checked, and is held, since

@@ -48,7 +48,7 @@ func (c *Catalog) Walks(ctx context.Context, generation int64) ([]Walk, error) {
 			}
 			// Under the lock of the head, and so after every push that was
 			// typed by an older generation.
-			w.Pos, w.Ends = 0, journal.From(tx).NewPos()
+			w.Pos, w.Ends = 0, journal.From(tx).Pos()
 			tx.Exec(`INSERT INTO typing_walk(shard,generation,pos,ends) VALUES(?,?,?,?)
 				ON CONFLICT(shard) DO UPDATE SET generation=excluded.generation,pos=excluded.pos,ends=excluded.ends`, shard, generation, w.Pos, w.Ends)
 			return nil

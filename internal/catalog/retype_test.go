@@ -151,7 +151,7 @@ func TestDefinitions(t *testing.T) {
 		change(catalog.Definition{Name: "b", Body: []byte("1")}, catalog.Definition{Name: "a", Body: []byte("1")})
 		change(catalog.Definition{Name: "b", Body: []byte("2")})
 		change(catalog.Definition{Name: "a"}, catalog.Definition{Name: "none"})
-		defs, typing, err := w.Cat.Definitions(ctx)
+		defs, _, typing, err := w.Cat.Rules(ctx)
 		if err != nil || len(defs) != 1 || defs[0].Name != "b" || string(defs[0].Body) != "2" || typing.Generation != 3 {
 			t.Errorf("%+v %+v %v", defs, typing, err)
 		}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/lading-dev/lading/internal/journal"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
 // Typing is what manifests are typed by.
 type Typing struct {
-	// Generation counts the changes of it, from 1 once there was one.
+	// Generation counts the changes of it, and of policies, from 1 once there
+	// was one.
 	Generation int64
 	// Definitions says what the generation stands for, and Walked what the
 	// stored manifests were last brought up to. Both are the texts that
@@ -23,7 +23,7 @@ type Typing struct {
 type Definition struct {
 	Name string
 	Body []byte
-	At   int64 // when it came, as a position; set by ChangeTyping
+	At   int64 // the generation that it came with; set by ChangeTyping
 }
 
 // Typing returns what manifests are typed by now.
@@ -37,30 +37,22 @@ func typing(ctx context.Context, q sqldb.Querier) (t Typing, err error) {
 	return t, nil
 }
 
-// Definitions returns the definitions that came through the API, in the order in
-// which they did, and
-// what manifests are typed by at that moment.
-func (c *Catalog) Definitions(ctx context.Context) (defs []Definition, t Typing, err error) {
-	err = c.db.View(ctx, func(q sqldb.Querier) error {
-		if t, err = typing(ctx, q); err != nil {
-			return err
+// definitions are those that came through the API, in the order in which they
+// did.
+func definitions(ctx context.Context, q sqldb.Querier) (defs []Definition, _ error) {
+	rows, err := q.Query(ctx, `SELECT name,body,at FROM definition ORDER BY at,name`)
+	if err != nil {
+		return nil, fmt.Errorf("catalog: definitions: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d Definition
+		if err := rows.Scan(&d.Name, &d.Body, &d.At); err != nil {
+			return nil, fmt.Errorf("catalog: definitions: %w", err)
 		}
-		rows, err := q.Query(ctx, `SELECT name,body,at FROM definition ORDER BY at,name`)
-		if err != nil {
-			return fmt.Errorf("catalog: definitions: %w", err)
-		}
-		defer rows.Close()
-		defs = nil
-		for rows.Next() {
-			var d Definition
-			if err := rows.Scan(&d.Name, &d.Body, &d.At); err != nil {
-				return fmt.Errorf("catalog: definitions: %w", err)
-			}
-			defs = append(defs, d)
-		}
-		return rows.Err()
-	})
-	return defs, t, err
+		defs = append(defs, d)
+	}
+	return defs, rows.Err()
 }
 
 // ChangeTyping makes a generation that stands for definitions out of the one
@@ -82,7 +74,7 @@ func (c *Catalog) ChangeTyping(ctx context.Context, after int64, definitions, wa
 		for _, d := range changes {
 			tx.Exec(`DELETE FROM definition WHERE name=?`, d.Name)
 			if d.Body != nil {
-				tx.Exec(`INSERT INTO definition(name,body,at) VALUES(?,?,?)`, d.Name, d.Body, journal.From(tx).NewPos())
+				tx.Exec(`INSERT INTO definition(name,body,at) VALUES(?,?,?)`, d.Name, d.Body, generation)
 			}
 		}
 		return nil

@@ -243,6 +243,9 @@ func fill(f *fixture) {
 		lists[name], err = f.Cat.Namespace(ctx, f.DB.Read(), name)
 		f.Must(err)
 	}
+	_, err = f.DB.ExecDirect(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<5000)
+		INSERT INTO artifact_type(word,short,media) SELECT 1000000+i,'s'||(i%100),'made/up'||i FROM n`)
+	f.Must(err)
 	next := int64(100_000)
 	pos := time.Now().UnixMicro()
 	one := func(name string, manifests int) {

@@ -170,6 +170,9 @@ func (w *Writer) NewPos() int64 {
 	return w.pos
 }
 
+// Pos is the last position that was drawn, whether or not it is committed.
+func (w *Writer) Pos() int64 { return w.pos }
+
 // RaiseFloor records that tombstones up to pos may be gone.
 func (w *Writer) RaiseFloor(pos int64) {
 	if pos > w.floor {
