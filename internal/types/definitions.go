@@ -85,7 +85,7 @@ func (s *Store) change(ctx context.Context, d catalog.Definition) (created bool,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range attempts {
-		defs, typing, err := s.cat.Definitions(ctx)
+		defs, _, typing, err := s.cat.Rules(ctx)
 		if err != nil {
 			return false, err
 		}

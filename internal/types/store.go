@@ -128,7 +128,7 @@ const attempts = 10
 // differ would outbid each other for ever.
 func (s *Store) load(ctx context.Context, own bool) error {
 	for range attempts {
-		defs, typing, err := s.cat.Definitions(ctx)
+		defs, _, typing, err := s.cat.Rules(ctx)
 		if err != nil {
 			return err
 		}
