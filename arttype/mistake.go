@@ -52,7 +52,10 @@ func (ms Mistakes) in(file string) Mistakes {
 	return ms
 }
 
+// pointerEscapes are those of RFC 6901, 3.
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // token writes a name as part of a JSON pointer (RFC 6901, section 3).
 func token(name string) string {
-	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return "/" + pointerEscapes.Replace(name)
 }
