@@ -136,7 +136,8 @@ type Writer interface {
 	// Errors: NAME_INVALID, TAG_INVALID, DIGEST_INVALID, MANIFEST_INVALID,
 	// MANIFEST_TOO_LARGE, MANIFEST_BLOB_UNKNOWN (also for a FromBlob that is
 	// not in the repository), PRECONDITION_FAILED, PARAMETER_INVALID (a
-	// condition on several tags), SIZE_INVALID, STORAGE_FULL.
+	// condition on several tags), SIZE_INVALID, STORAGE_FULL, TYPE_REFUSED
+	// with the names of the types that are taken there.
 	PutManifest(ctx context.Context, repo string, m Manifest, opt PutOptions) (Receipt, error)
 
 	// StartBlob begins an upload. A want with a digest or a size tells the

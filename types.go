@@ -14,3 +14,11 @@ type Definition struct {
 	// one definition was asked for.
 	Logo []byte `json:"-"`
 }
+
+// Policy says which types of artifacts a part of the registry takes.
+type Policy struct {
+	// ID is what its operator calls it.
+	ID string `json:"id"`
+	// JSON is the policy itself (docs/spec/artifact-types.md, "Policies").
+	JSON json.RawMessage `json:"policy"`
+}

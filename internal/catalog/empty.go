@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -15,6 +16,13 @@ import (
 var empties = map[digest.Digest][]byte{
 	digest.FromString("{}"): []byte("{}"),
 	digest.FromString(""):   {},
+}
+
+// EmptyBlob returns the content of a blob that says nothing, and whether it is
+// one of these.
+func EmptyBlob(d digest.Digest) (content []byte, ok bool) {
+	content, ok = empties[d]
+	return slices.Clone(content), ok
 }
 
 // emptyBlob is one that a manifest refers to and that is not yet linked in its

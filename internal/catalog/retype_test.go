@@ -157,3 +157,47 @@ func TestDefinitions(t *testing.T) {
 		}
 	})
 }
+
+// A change of a policy is a generation, and no walk begins anew for it.
+func TestPolicies(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *catalogtest.World) {
+		ctx := context.Background()
+		for i := range 3 {
+			w.Put("acme/web", catalogtest.Spec{Name: fmt.Sprint(i)})
+		}
+		shard := w.Cat.Shard("acme/web")
+		g, err := w.Cat.ChangeTyping(ctx, 0, `{"a":"1"}`, "{}")
+		w.Must(err)
+		walks, err := w.Cat.Walks(ctx, g)
+		w.Must(err)
+		_, next, err := w.Cat.Walked(ctx, walks[shard], 2)
+		w.Must(err)
+		w.Must(w.Cat.SaveWalk(ctx, g, next))
+		for _, p := range []catalog.Policy{{ID: "b", Body: []byte("1")}, {ID: "a", Body: []byte("1")}, {ID: "b", Body: []byte("2")}, {ID: "a"}} {
+			before := g
+			if g, err = w.Cat.ChangePolicy(ctx, g, p); err != nil || g != before+1 {
+				t.Fatal(g, err)
+			}
+		}
+		if _, err := w.Cat.ChangePolicy(ctx, g-1, catalog.Policy{ID: "c", Body: []byte("1")}); !errors.Is(err, catalog.ErrStaleType) {
+			t.Errorf("changed what it did not know: %v", err)
+		}
+		_, policies, typing, err := w.Cat.Rules(ctx)
+		if err != nil || fmt.Sprint(policies) != "[{b [50]}]" || typing != (catalog.Typing{Generation: g, Definitions: `{"a":"1"}`, Walked: "{}"}) {
+			t.Errorf("%v %+v %v", policies, typing, err)
+		}
+		walks, err = w.Cat.Walks(ctx, g)
+		if err != nil || walks[shard] != next {
+			t.Errorf("the walk goes on at %+v, not %+v: %v", walks[shard], next, err)
+		}
+		// What was decided by an older generation is refused, and so is a tag
+		// on a manifest that is there.
+		m := catalogtest.Spec{Name: "0"}.Manifest()
+		_, err = w.Cat.PutManifestWith(ctx, "acme/web", m, catalog.PutOptions{Tags: []string{"new"}, Generation: g - 1})
+		if !errors.Is(err, catalog.ErrStaleType) {
+			t.Errorf("a tag by an old policy: %v", err)
+		}
+		_, err = w.Cat.PutManifestWith(ctx, "acme/web", m, catalog.PutOptions{Tags: []string{"new"}, Generation: g})
+		w.Must(err)
+	})
+}

@@ -28,7 +28,8 @@ type Registry struct {
 // Options are the choices of a registry. The zero value is the strict one.
 type Options struct {
 	// Sparse accepts manifests that refer to blobs and manifests which are
-	// not in their repository. The receipt warns of them.
+	// not in their repository. The receipt warns of them. A policy of Types
+	// decides otherwise where it says so.
 	Sparse bool
 	// Types tells what manifests are; nil leaves them unknown.
 	Types Types

@@ -46,6 +46,12 @@ type parsed struct {
 	image       bool   // whose platform is in its config
 	configBytes []byte // once they were read
 	untyped     bool   // the document does not say what it is
+	doc         *document
+	// configJSON is the config, for a type that reads it; when that is no JSON
+	// configErr says so, and both are nil for a config that is not there.
+	configJSON *arttype.Config
+	configErr  error
+	violations []arttype.Violation // that are warned of
 }
 
 // parseManifest reads a manifest and checks it.
@@ -79,7 +85,7 @@ func parseManifest(m lading.Manifest) (*parsed, error) {
 	}
 	p.facts, p.config = factsOf(p.MediaType, doc), doc.Config
 	p.image = doc.Config != nil && (doc.Config.MediaType == ocispec.MediaTypeImageConfig || doc.Config.MediaType == dockerConfig)
-	p.Blobs, p.Children = doc.references()
+	p.doc = doc
 	p.Platform = platforms(doc.Manifests)
 	p.Annotations = storedAnnotations(doc.Annotations)
 	return p, nil
@@ -234,20 +240,37 @@ func clip(s string) string {
 
 // references are the blobs and manifests that must be here. Layers that may
 // not be distributed are kept elsewhere (image-spec, layer.md,
-// "Non-Distributable Layers"; Docker's foreign layers).
-func (doc *document) references() (blobs, children []digest.Digest) {
+// "Non-Distributable Layers"; Docker's foreign layers), and so are the layers
+// and children that the type's definition, if there is one, calls remote.
+func (doc *document) references(typ *arttype.Type) (blobs, children []digest.Digest) {
 	if doc.Config != nil {
 		blobs = append(blobs, doc.Config.Digest)
 	}
 	for _, d := range slices.Concat(doc.Layers, doc.Blobs) {
-		if !nonDistributable(d.MediaType) {
+		if !remote(d.MediaType, typ) {
 			blobs = append(blobs, d.Digest)
 		}
 	}
 	for _, d := range doc.Manifests {
-		children = append(children, d.Digest)
+		if !remote(d.MediaType, typ) {
+			children = append(children, d.Digest)
+		}
 	}
 	return blobs, children
+}
+
+func remote(mediaType string, typ *arttype.Type) bool {
+	return nonDistributable(mediaType) || typ != nil && typ.IsRemote(mediaType)
+}
+
+// refer sets what the manifest refers to. Where sparse manifests are taken, it
+// need not be there.
+func (p *parsed) refer(typ *arttype.Type, sparse bool) {
+	p.Blobs, p.Children = p.doc.references(typ)
+	p.MaybeBlobs, p.MaybeChildren = nil, nil
+	if sparse {
+		p.MaybeBlobs, p.MaybeChildren, p.Blobs, p.Children = p.Blobs, p.Children, nil, nil
+	}
 }
 
 func nonDistributable(mediaType string) bool {

@@ -160,6 +160,7 @@ func TestReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.refer(nil, false)
 	if want := []lading.Digest{digestOf("c/c"), digestOf("l/l")}; !slices.Equal(p.Blobs, want) {
 		t.Errorf("blobs %v", p.Blobs)
 	}
@@ -174,6 +175,7 @@ func TestReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.refer(nil, false)
 	if p.Platform != "linux/amd64 linux/arm/v7" {
 		t.Errorf("platforms %q", p.Platform)
 	}

@@ -28,9 +28,6 @@ func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manife
 	if err != nil {
 		return lading.Receipt{}, err
 	}
-	if r.opt.Sparse {
-		p.MaybeBlobs, p.MaybeChildren, p.Blobs, p.Children = p.Blobs, p.Children, nil, nil
-	}
 	put, err := r.putTyped(ctx, repo, p, catalog.PutOptions{Tags: opt.Tags, Actor: lading.IdentityFrom(ctx).Subject, If: opt.If})
 	if err != nil {
 		return lading.Receipt{}, catalogError(err)
@@ -74,6 +71,9 @@ func (p *parsed) warnings(put catalog.PutResult) (out []string) {
 	}
 	if n := len(put.Missing); n > 0 {
 		out = append(out, fmt.Sprintf("%d of the blobs or manifests that this manifest refers to are not in this repository, the first is %s.", n, put.Missing[0]))
+	}
+	for _, v := range p.violations {
+		out = append(out, fmt.Sprintf("This is not as artifacts of type %s should be: %s.", p.Type, v))
 	}
 	return out
 }

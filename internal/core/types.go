@@ -17,9 +17,10 @@ import (
 
 // Types tells what manifests are. internal/types is the one that there is.
 type Types interface {
-	// Current returns the definitions and their generation.
-	Current() (*arttype.Set, int64)
-	// Refresh reads what has changed, so that Current is of the catalog's
+	// For returns the definitions, the policy that holds in a repository, and
+	// the generation of both.
+	For(repo string) (*arttype.Set, *arttype.Policy, int64)
+	// Refresh reads what has changed, so that For is of the catalog's
 	// generation.
 	Refresh(ctx context.Context) error
 }
@@ -28,22 +29,20 @@ type Types interface {
 // changed while it was on its way.
 const maxRetypes = 5
 
-// putTyped types a manifest and puts it. Outside of the transaction there is
-// time to read the config; what it was typed by is compared inside.
+// putTyped types a manifest, holds it against the policy of its repository and
+// puts it. Outside of the transaction there is time to read the config; what
+// it was typed and allowed by is compared inside.
 func (r *Registry) putTyped(ctx context.Context, repo string, p *parsed, opt catalog.PutOptions) (catalog.PutResult, error) {
 	if r.opt.Types == nil {
+		p.refer(nil, r.opt.Sparse)
 		if err := r.readConfig(ctx, repo, p, nil); err != nil {
 			return catalog.PutResult{}, err
 		}
 		return r.cat.PutManifestWith(ctx, repo, &p.Manifest, opt)
 	}
 	for try := 1; ; try++ {
-		set, generation := r.opt.Types.Current()
-		typ, _ := set.Match(&p.facts)
-		if p.Type = typ.Name; p.Type == arttype.Unknown {
-			p.Type = ""
-		}
-		if err := r.readConfig(ctx, repo, p, typ); err != nil {
+		set, policy, generation := r.opt.Types.For(repo)
+		if err := r.judge(ctx, repo, p, set, policy); err != nil {
 			return catalog.PutResult{}, err
 		}
 		opt.Generation = generation
@@ -81,8 +80,7 @@ func factsOf(mediaType string, doc *document) arttype.Facts {
 // the transaction.
 func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *arttype.Type) error {
 	p.Shown = ""
-	shows := typ != nil && len(typ.Definition.Show) > 0
-	if p.config == nil || !p.image && !shows {
+	if p.config == nil || !p.image && !reads(typ) {
 		return nil
 	}
 	if p.configBytes == nil {
@@ -97,10 +95,18 @@ func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *
 			p.Platform = platformText(c.OS, c.Architecture, c.Variant)
 		}
 	}
-	if shows {
-		p.Shown = types.Shown(typ, p.configBytes)
+	if reads(typ) {
+		p.configJSON, p.configErr = arttype.ReadConfig(p.configBytes)
+	}
+	if p.configJSON != nil {
+		p.Shown = types.ShownOf(typ, p.configJSON)
 	}
 	return nil
+}
+
+// reads tells whether anything of a config matters for a type.
+func reads(typ *arttype.Type) bool {
+	return typ != nil && (len(typ.Definition.Show) > 0 || len(typ.ConfigSchema) > 0)
 }
 
 // configOf returns a config's bytes, nil for one that is not there or larger
@@ -108,6 +114,9 @@ func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *
 func (r *Registry) configOf(ctx context.Context, repo string, d *ocispec.Descriptor) ([]byte, error) {
 	if d.Size > arttype.MaxConfig {
 		return nil, nil
+	}
+	if raw, ok := catalog.EmptyBlob(d.Digest); ok { // the put links it
+		return raw, nil
 	}
 	b, err := r.Blob(ctx, repo, d.Digest)
 	if errors.Is(err, lading.ErrBlobUnknown) || errors.Is(err, lading.ErrNameUnknown) {

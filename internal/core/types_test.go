@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,12 +16,15 @@ import (
 // someTypes are definitions that a test changes.
 type someTypes struct {
 	set        *arttype.Set
+	policy     *arttype.Policy
 	generation int64
 	refresh    func()
 	refreshed  int
 }
 
-func (s *someTypes) Current() (*arttype.Set, int64) { return s.set, s.generation }
+func (s *someTypes) For(string) (*arttype.Set, *arttype.Policy, int64) {
+	return s.set, cmp.Or(s.policy, arttype.DefaultPolicy()), s.generation
+}
 
 func (s *someTypes) Refresh(context.Context) error {
 	s.refreshed++

@@ -17,13 +17,23 @@ type Manager interface {
 // Manage implements Manager.
 func (Open) Manage(context.Context) error { return nil }
 
-// Definitions are the definitions of artifact types. They name no repository:
-// who reaches the registry may read them.
+// Definitions are the definitions of artifact types, and the policies. A
+// definition names no repository: who reaches the registry may read it.
 type Definitions interface {
 	Definitions(ctx context.Context) ([]lading.Definition, error)
 	Definition(ctx context.Context, name string) (lading.Definition, error)
 	PutDefinition(ctx context.Context, name string, body []byte) (created bool, err error)
 	DeleteDefinition(ctx context.Context, name string) error
+	Policies
+}
+
+// Policies say which types of artifacts are taken where. Their scopes name
+// repositories: who may not change the registry does not read them either.
+type Policies interface {
+	Policies(ctx context.Context) ([]lading.Policy, error)
+	Policy(ctx context.Context, id string) (lading.Policy, error)
+	PutPolicy(ctx context.Context, id string, body []byte) (created bool, err error)
+	DeletePolicy(ctx context.Context, id string) error
 }
 
 // NewDefinitions puts access rules before definitions.
@@ -63,4 +73,32 @@ func (g *guardedDefinitions) DeleteDefinition(ctx context.Context, name string) 
 		return err
 	}
 	return g.defs.DeleteDefinition(ctx, name)
+}
+
+func (g *guardedDefinitions) Policies(ctx context.Context) ([]lading.Policy, error) {
+	if err := g.manage(ctx); err != nil {
+		return nil, err
+	}
+	return g.defs.Policies(ctx)
+}
+
+func (g *guardedDefinitions) Policy(ctx context.Context, id string) (lading.Policy, error) {
+	if err := g.manage(ctx); err != nil {
+		return lading.Policy{}, err
+	}
+	return g.defs.Policy(ctx, id)
+}
+
+func (g *guardedDefinitions) PutPolicy(ctx context.Context, id string, body []byte) (bool, error) {
+	if err := g.manage(ctx); err != nil {
+		return false, err
+	}
+	return g.defs.PutPolicy(ctx, id, body)
+}
+
+func (g *guardedDefinitions) DeletePolicy(ctx context.Context, id string) error {
+	if err := g.manage(ctx); err != nil {
+		return err
+	}
+	return g.defs.DeletePolicy(ctx, id)
 }

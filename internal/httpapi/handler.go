@@ -44,7 +44,7 @@ type Options struct {
 	// Challenge returns the WWW-Authenticate headers of a 401. The request is
 	// zero where the URL was not understood. Nil means HTTP basic.
 	Challenge func(*http.Request, Request) []string
-	// Types are the definitions of artifact types; nil is a registry without.
+	// Types are the definitions of artifact types and the policies; nil is a registry without.
 	Types Types
 	// MaxRequests is how many requests may be served at the same time, deltas
 	// that wait for a change not counted; 0 means any number. Further ones are
@@ -222,7 +222,8 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 		return h.searchPing(w)
 	case ActionSearch:
 		return h.search(w, r, q)
-	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown:
+	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
+		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return h.types(w, r, q)
 	}
 	return lading.ErrInternal.Wrap(fmt.Errorf("no handler for action %d", q.Action))

@@ -114,6 +114,10 @@ var actionNames = [...]string{
 	ActionDefinitionDelete: "definition_delete",
 	ActionDefinitionLogo:   "definition_logo",
 	ActionTypesUnknown:     "types_unknown",
+	ActionPolicies:         "policies",
+	ActionPolicyGet:        "policy_get",
+	ActionPolicyPut:        "policy_put",
+	ActionPolicyDelete:     "policy_delete",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

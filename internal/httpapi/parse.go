@@ -256,7 +256,8 @@ func parseReference(s string) (lading.Reference, error) {
 func (q *Request) parseParameters(raw string) error {
 	switch q.Action {
 	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionSearch,
-		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown:
+		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
+		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 	default:
 		return nil
 	}
@@ -280,7 +281,8 @@ func (q *Request) parseParameters(raw string) error {
 		return q.parseReferrers(v)
 	case ActionSearch:
 		return q.parseSearch(v)
-	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown:
+	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
+		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return noParameters(v)
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {

@@ -64,6 +64,10 @@ var parsed = []struct {
 	{"DELETE", "/v2/_lading/types/definitions/a", Request{Action: ActionDefinitionDelete, Type: "a"}},
 	{"GET", "/v2/_lading/types/definitions/a/logo", Request{Action: ActionDefinitionLogo, Type: "a"}},
 	{"GET", "/v2/_lading/types/unknown", Request{Action: ActionTypesUnknown}},
+	{"GET", "/v2/_lading/types/policies", Request{Action: ActionPolicies}},
+	{"HEAD", "/v2/_lading/types/policies/a-1", Request{Action: ActionPolicyGet, Type: "a-1", Head: true}},
+	{"PUT", "/v2/_lading/types/policies/a", Request{Action: ActionPolicyPut, Type: "a"}},
+	{"DELETE", "/v2/_lading/types/policies/a", Request{Action: ActionPolicyDelete, Type: "a"}},
 	{"GET", "/v2/_lading/list/namespaces?namespace=a%2Fb&view=stats", Request{Action: ActionList, Query: lading.Query{Kind: "namespaces", Scope: lading.Scope{Namespace: "a/b"}, Stats: true}}},
 	{"GET", "/v2/a/_lading/list/tags?page=x.y-z_&n=3", Request{Action: ActionList, Repository: "a", Query: lading.Query{Kind: "tags", Scope: lading.Scope{Repository: "a"}, Page: "x.y-z_", N: 3}}},
 	{"GET", "/v2/_lading/list/manifests?" +

@@ -42,6 +42,10 @@ const (
 	ActionDefinitionDelete                   // types: a definition
 	ActionDefinitionLogo                     // types: the logo of a definition
 	ActionTypesUnknown                       // types: media types without a definition
+	ActionPolicies                           // types: all policies
+	ActionPolicyGet                          // types: a policy
+	ActionPolicyPut                          // types: a policy
+	ActionPolicyDelete                       // types: a policy
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
@@ -77,7 +81,7 @@ type Request struct {
 	// value, which may be empty: a referrer without a type.
 	Filtered     bool
 	ArtifactType string
-	// Type is the short name of ActionDefinition*.
+	// Type is the short name of ActionDefinition*, and the id of ActionPolicy*.
 	Type string
 	// Search is what ActionSearch asks.
 	Search lading.SearchQuery
@@ -92,9 +96,9 @@ func (q Request) Method() string {
 		return http.MethodPost
 	case ActionUploadPatch:
 		return http.MethodPatch
-	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut:
+	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut, ActionPolicyPut:
 		return http.MethodPut
-	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete:
+	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete:
 		return http.MethodDelete
 	case ActionBlobHead, ActionManifestHead:
 		return http.MethodHead
@@ -149,6 +153,10 @@ func (q Request) path() string {
 		return repo + "_lading/types/definitions/" + q.Type + "/logo"
 	case ActionTypesUnknown:
 		return repo + "_lading/types/unknown"
+	case ActionPolicies:
+		return repo + "_lading/types/policies"
+	case ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
+		return repo + "_lading/types/policies/" + q.Type
 	case ActionSearchPing:
 		return "/v1/_ping"
 	case ActionSearch:

@@ -51,9 +51,11 @@ var statuses = map[lading.Code]status{
 	lading.CodeConflict:           {http.StatusConflict, lading.CodeDenied},
 	lading.CodeTypeInvalid:        {http: http.StatusBadRequest},
 	lading.CodeTypeUnknown:        {http: http.StatusNotFound},
-	lading.CodeStorageFull:        {http: http.StatusInsufficientStorage},
-	lading.CodeUnavailable:        {http: http.StatusServiceUnavailable},
-	lading.CodeInternal:           {http.StatusInternalServerError, "UNKNOWN"},
+	lading.CodeTypeRefused: {http.StatusUnsupportedMediaType, // RFC 9110, 15.5.16
+		lading.CodeUnsupported},
+	lading.CodeStorageFull: {http: http.StatusInsufficientStorage},
+	lading.CodeUnavailable: {http: http.StatusServiceUnavailable},
+	lading.CodeInternal:    {http.StatusInternalServerError, "UNKNOWN"},
 
 	codeBodyTimeout: {http: http.StatusRequestTimeout},
 }

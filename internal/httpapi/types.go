@@ -18,8 +18,8 @@ import (
 	"github.com/lading-dev/lading"
 )
 
-// Types are the definitions of artifact types, behind what decides who may
-// change them (docs/spec/artifact-types.md).
+// Types are the definitions of artifact types and the policies, behind what
+// decides who may change them (docs/spec/artifact-types.md).
 type Types interface {
 	// Definitions returns all definitions in use, by name, without logos.
 	Definitions(ctx context.Context) ([]lading.Definition, error)
@@ -36,6 +36,7 @@ type Types interface {
 	//
 	// Errors: TYPE_UNKNOWN, CONFLICT, DENIED.
 	DeleteDefinition(ctx context.Context, name string) error
+	Policies
 }
 
 const (
@@ -63,6 +64,11 @@ func routeTypes(rest string) (endpoint, Request, error) {
 		return endpoint{methods: atDefinitions}, Request{}, nil
 	case "unknown":
 		return endpoint{methods: atUnknown}, Request{}, nil
+	case "policies":
+		return endpoint{methods: atPolicies}, Request{}, nil
+	}
+	if id, ok := strings.CutPrefix(rest, "policies/"); ok {
+		return routePolicy(id)
 	}
 	name, ok := strings.CutPrefix(rest, "definitions/")
 	at := endpoint{methods: atDefinition}
@@ -119,8 +125,10 @@ func (h *handler) types(w *response, r *http.Request, q Request) error {
 		return h.putDefinition(w, r, q)
 	case ActionDefinitionDelete:
 		return accepted(w, h.opt.Types.DeleteDefinition(r.Context(), q.Type))
-	default:
+	case ActionTypesUnknown:
 		return h.unknownTypes(w, r)
+	default:
+		return h.policies(w, r, q)
 	}
 }
 
@@ -139,15 +147,21 @@ func (h *handler) definitions(w *response, r *http.Request) error {
 }
 
 func (h *handler) putDefinition(w *response, r *http.Request, q Request) error {
+	return h.putDocument(w, r, Request{Action: ActionDefinitionGet, Type: q.Type}, h.opt.Types.PutDefinition)
+}
+
+// putDocument hands on a body, of which it reads a little more than any that
+// is taken, and answers whether there is something new at an address.
+func (h *handler) putDocument(w *response, r *http.Request, at Request, put func(context.Context, string, []byte) (bool, error)) error {
 	var b bytes.Buffer
 	if _, err := b.ReadFrom(io.LimitReader(newRequestBody(w, r), maxDefinition+1)); err != nil {
-		return fmt.Errorf("read definition: %w", err)
+		return fmt.Errorf("read %s: %w", at.Action, err)
 	}
-	created, err := h.opt.Types.PutDefinition(r.Context(), q.Type, b.Bytes())
+	created, err := put(r.Context(), at.Type, b.Bytes())
 	if err != nil {
 		return err
 	}
-	h.setLocation(w, r, Request{Action: ActionDefinitionGet, Type: q.Type})
+	h.setLocation(w, r, at)
 	if created {
 		return empty(w, http.StatusCreated)
 	}

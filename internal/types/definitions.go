@@ -85,7 +85,7 @@ func (s *Store) change(ctx context.Context, d catalog.Definition) (created bool,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range attempts {
-		defs, _, typing, err := s.cat.Rules(ctx)
+		defs, stored, typing, err := s.cat.Rules(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -96,6 +96,9 @@ func (s *Store) change(ctx context.Context, d catalog.Definition) (created bool,
 		st, mistakes := s.compile(after)
 		if wrong := withoutFile(mistakes); d.Body != nil && len(wrong) > 0 {
 			return false, invalid(wrong)
+		}
+		if st.policies, err = compilePolicies(stored); err != nil {
+			return false, err
 		}
 		st.generation, err = s.register(ctx, typing, st.text(), d)
 		if errors.Is(err, catalog.ErrStaleType) {

@@ -20,6 +20,14 @@ func Shown(typ *arttype.Type, config []byte) string {
 	if err != nil {
 		return "" // not JSON: nothing to show
 	}
+	return ShownOf(typ, c)
+}
+
+// ShownOf is Shown of a config that was read already.
+func ShownOf(typ *arttype.Type, c *arttype.Config) string {
+	if len(typ.Definition.Show) == 0 {
+		return ""
+	}
 	fields := typ.Show(c)
 	// The shortest first: of what is too long, most is kept.
 	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {

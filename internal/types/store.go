@@ -1,7 +1,8 @@
 // Package types holds the definitions that are in use, of all three sources:
 // those in the binary, those of a directory, and those that came through the
-// API and are in the catalog, where every replica finds them. It notices when
-// one changes, and then types again, in bounded steps, what is stored.
+// API and are in the catalog, where every replica finds them; and the policies,
+// which are there too. It notices when a definition changes, and then types
+// again, in bounded steps, what is stored.
 package types
 
 import (
@@ -58,6 +59,7 @@ type state struct {
 	set        *arttype.Set
 	generation int64
 	bodies     map[string][]byte // of those that came through the API
+	policies   policies
 }
 
 // Open reads all definitions. It fails for the catalog alone: files that
@@ -83,6 +85,13 @@ func Open(ctx context.Context, cat *catalog.Catalog, opt Options) (*Store, error
 func (s *Store) Current() (*arttype.Set, int64) {
 	st := s.current.Load()
 	return st.set, st.generation
+}
+
+// For returns the definitions in use, the policy that holds in a repository,
+// and the generation of both.
+func (s *Store) For(repo string) (*arttype.Set, *arttype.Policy, int64) {
+	st := s.current.Load()
+	return st.set, st.policies.of(repo), st.generation
 }
 
 // Defined tells whether a short name is that of a definition.
@@ -128,11 +137,14 @@ const attempts = 10
 // differ would outbid each other for ever.
 func (s *Store) load(ctx context.Context, own bool) error {
 	for range attempts {
-		defs, _, typing, err := s.cat.Rules(ctx)
+		defs, stored, typing, err := s.cat.Rules(ctx)
 		if err != nil {
 			return err
 		}
 		st, mistakes := s.compile(defs)
+		if st.policies, err = compilePolicies(stored); err != nil {
+			return err
+		}
 		st.generation = typing.Generation
 		if text := st.text(); own && text != typing.Definitions || typing.Generation == 0 {
 			st.generation, err = s.register(ctx, typing, text)
