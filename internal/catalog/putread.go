@@ -17,17 +17,23 @@ const ownID = `(SELECT id FROM repository WHERE name=?)`
 // returns what must be there and is not.
 func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
 	p.repo, p.target, p.current, p.graves, p.blobs, p.typed = nil, nil, map[string]*tagRow{}, nil, nil, p.generation
-	blobs, children := map[string]bool{}, map[string]bool{}
+	blobs, children, typed := map[string]bool{}, map[string]bool{}, int64(0)
 	qs := []sqldb.Q{{SQL: selectRepository, Args: []any{p.name}, Scan: p.scanRepository}}
-	own, id := ownID, any(p.name)
-	if tx.Dialect() == sqldb.SQLite { // no round trip to save: the id is read first, and once
+	own, id, buried := ownID, any(p.name), true
+	if tx.Dialect() == sqldb.SQLite { // no round trip to save: the id is read first, and what most do not have
 		if err := tx.Batch(qs...); err != nil {
 			return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)
 		}
 		qs, own, id = qs[:0], "?", p.repo.idOr0()
+		if err := tx.QueryRow(tx.Context(), `SELECT (SELECT generation FROM typing WHERE id=0),EXISTS(SELECT 1 FROM tombstone WHERE repo=?)`, id).Scan(&typed, &buried); err != nil {
+			return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)
+		}
 	}
 	qs = append(qs, sqldb.Q{SQL: `SELECT id,type,size,digest,tagged,born,mod FROM manifest WHERE repo=` + own + ` AND digest=?`, Args: []any{id, p.digest}, Scan: p.scanTarget})
-	names := append([]string{tombstoneName(p.m.Digest)}, p.tags...)
+	var names []string
+	if buried {
+		names = append([]string{tombstoneName(p.m.Digest)}, p.tags...)
+	}
 	for names := range slices.Chunk(names, inStep) {
 		qs = append(qs, sqldb.Q{SQL: `SELECT id,mod,kind,name FROM tombstone WHERE repo=` + own + ` AND kind IN (5,6) AND name IN ` + sqldb.In(inSize(len(names))),
 			Args: inArgs([]any{id}, names), Scan: p.scanGraves})
@@ -44,7 +50,11 @@ func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
 		qs = append(qs, sqldb.Q{SQL: `SELECT digest FROM manifest WHERE repo=` + own + ` AND digest IN ` + sqldb.In(inSize(len(chunk))),
 			Args: inArgs([]any{id}, chunk), Scan: func(rows sqldb.Rows) error { return scanDigests(rows, children) }})
 	}
-	if p.generation != 0 {
+	switch {
+	case p.generation == 0: // it was not typed
+	case typed != 0:
+		p.typed = typed
+	default:
 		qs = append(qs, sqldb.Q{SQL: `SELECT generation FROM typing WHERE id=0`, Scan: scanID(&p.typed)})
 	}
 	if err := tx.Batch(qs...); err != nil {
