@@ -3,7 +3,9 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lading-dev/lading/internal/config"
@@ -65,5 +67,47 @@ func TestPolicyOnPush(t *testing.T) {
 		request(t, s, "PUT", "/v2/acme/images/web/manifests/1", image, http.StatusCreated)
 		request(t, s, "DELETE", policiesAt+"/charts", "", http.StatusAccepted)
 		request(t, s, "PUT", "/v2/acme/charts/web/manifests/2", image, http.StatusCreated)
+	})
+}
+
+// When a policy is in force, nothing that it forbids is stored any more, of
+// pushes either that were on their way.
+func TestPolicyIsNotOvertaken(t *testing.T) {
+	eachRegistry(t, func(t *testing.T, s *server.Server, _ config.Config) {
+		put := func(repo, tag string) int {
+			body := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":%q,"size":2},"layers":[],"annotations":{"tag":%q}}`, emptyConfig, tag)
+			w, r := httptest.NewRecorder(), httptest.NewRequest("PUT", "/v2/"+repo+"/manifests/"+tag, strings.NewReader(body))
+			s.Handler().ServeHTTP(w, r)
+			return w.Code
+		}
+		const pushers = 6
+		var wg sync.WaitGroup
+		begun := make(chan struct{}, pushers)
+		for i := range pushers {
+			wg.Go(func() {
+				for n := 0; ; n++ {
+					switch code := put(fmt.Sprint("r", i), fmt.Sprint("t", n)); code {
+					case http.StatusCreated:
+					case http.StatusUnsupportedMediaType:
+						return
+					default:
+						t.Errorf("a push is answered %d", code)
+						return
+					}
+					if n == 3 {
+						begun <- struct{}{}
+					}
+				}
+			})
+		}
+		for range pushers {
+			<-begun
+		}
+		request(t, s, "PUT", policiesAt+"/none", `{"scope":{},"deny":["helm"]}`, http.StatusCreated)
+		at := list(t, s, "since=now").Cursor
+		wg.Wait()
+		if later := list(t, s, "since="+at).Items; len(later) > 0 {
+			t.Errorf("%d tags were stored behind the policy", len(later))
+		}
 	})
 }
