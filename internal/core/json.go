@@ -106,16 +106,41 @@ func foldRune(r rune) rune {
 }
 
 func (l *level) add(quoted []byte) error {
-	var key string
-	if err := json.Unmarshal(quoted, &key); err != nil {
+	key, err := l.read(quoted)
+	if err != nil {
 		return err
-	}
-	if !l.exact {
-		key = strings.Map(foldRune, key)
 	}
 	if l.keys[key] {
 		return fmt.Errorf("the key %q stands twice in one object", clip(key))
 	}
 	l.keys[key], l.key, l.isKey = true, key, false
 	return nil
+}
+
+// read returns a key, folded unless keys are exact.
+func (l *level) read(quoted []byte) (string, error) {
+	if plain := quoted[1 : len(quoted)-1]; isPlain(plain) { // nearly every key there is
+		if l.exact {
+			return string(plain), nil
+		}
+		return strings.ToUpper(string(plain)), nil // what foldRune makes of ASCII
+	}
+	var key string
+	if err := json.Unmarshal(quoted, &key); err != nil {
+		return "", err
+	}
+	if !l.exact {
+		key = strings.Map(foldRune, key)
+	}
+	return key, nil
+}
+
+// isPlain tells whether a string is of ASCII, without escapes.
+func isPlain(b []byte) bool {
+	for _, c := range b {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

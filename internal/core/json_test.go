@@ -108,3 +108,13 @@ func namesTwice(raw []byte) bool {
 	}
 	return value() && found
 }
+
+// TestPlainKeysFoldAlike: the short way to fold a key of ASCII is the long
+// one's result.
+func TestPlainKeysFoldAlike(t *testing.T) {
+	for c := range rune(0x80) {
+		if got, want := strings.ToUpper(string(c)), strings.Map(foldRune, string(c)); got != want {
+			t.Errorf("%q folds to %q, want %q", c, got, want)
+		}
+	}
+}
