@@ -28,6 +28,15 @@ func (t *Type) Show(c *Config) map[string]string {
 	return shown
 }
 
+// Member returns a text that is a member of the config, which must be an
+// object, and nothing for one that is no text or is not there. ok is false for
+// a config with too much in it to be read.
+func (c *Config) Member(name string) (text string, ok bool) {
+	members, _ := c.value.(map[string]any)
+	text, _ = members[name].(string)
+	return text, c.problem == nil
+}
+
 // pointerTokens splits a JSON pointer (RFC 6901, section 3).
 func pointerTokens(pointer string) []string {
 	if pointer == "" {

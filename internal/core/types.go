@@ -89,19 +89,34 @@ func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *
 			return err
 		}
 	}
-	if p.image {
-		var c ocispec.Platform
-		if json.Unmarshal(p.configBytes, &c) == nil {
-			p.Platform = platformText(c.OS, c.Architecture, c.Variant)
-		}
-	}
-	if reads(typ) {
+	if reads(typ) && p.configJSON == nil {
 		p.configJSON, p.configErr = arttype.ReadConfig(p.configBytes)
+	}
+	if p.image {
+		p.Platform = p.imagePlatform()
 	}
 	if p.configJSON != nil {
 		p.Shown = types.ShownOf(typ, p.configJSON)
 	}
 	return nil
+}
+
+// imagePlatform is what an image's config says; where the config was read for
+// its type, it is not read again.
+func (p *parsed) imagePlatform() string {
+	if c := p.configJSON; c != nil {
+		os, ok := c.Member("os")
+		architecture, _ := c.Member("architecture")
+		variant, _ := c.Member("variant")
+		if ok {
+			return platformText(os, architecture, variant)
+		}
+	}
+	var c ocispec.Platform
+	if json.Unmarshal(p.configBytes, &c) != nil {
+		return ""
+	}
+	return platformText(c.OS, c.Architecture, c.Variant)
 }
 
 // reads tells whether anything of a config matters for a type.

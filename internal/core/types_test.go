@@ -81,6 +81,34 @@ func TestTyped(t *testing.T) {
 	})
 }
 
+// An image has the same platform whether its type reads the config or not.
+func TestPlatformReadOnce(t *testing.T) {
+	each(t, func(t *testing.T, ctx context.Context, r *Registry) {
+		many := "[" + strings.Repeat("0,", 100_000) + "0]"
+		for i, config := range []string{`{"os":"linux","architecture":"arm","variant":"v7"}`, `{"os":"linux","architecture":7}`, `[]`, `none`,
+			`{"os":"linux","architecture":"amd64","many":` + many + `}`} {
+			d := push(t, ctx, r, "acme/web", config)
+			var found []string
+			for _, definition := range []string{widget, `{"name": "image", "match": [{"config": "application/vnd.oci.image.config.v1+json"}], "show": {"os": "/os"}}`} {
+				r.opt.Types = &someTypes{set: setOf(t, definition)}
+				raw := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s","size":%d},"layers":[],"annotations":{"n":"%d %d"}}`, d, len(config), i, len(found))
+				p, err := parseManifest(lading.Manifest{Bytes: []byte(raw)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				set, policy, _ := r.opt.Types.For("acme/web")
+				if err := r.judge(ctx, "acme/web", p, set, policy); err != nil {
+					t.Fatal(err)
+				}
+				found = append(found, p.Platform)
+			}
+			if want := []string{"linux/arm/v7", "", "", "", "linux/amd64"}[i]; found[0] != want || found[1] != want {
+				t.Errorf("config %d is for %q, want %q", i, found, want)
+			}
+		}
+	})
+}
+
 // A push whose definitions change on its way is typed again.
 func TestTypedAgain(t *testing.T) {
 	each(t, func(t *testing.T, ctx context.Context, r *Registry) {
