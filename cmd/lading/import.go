@@ -75,7 +75,7 @@ the configuration is wrong.`,
 	fl.StringArrayVar(&f.renames, "rename", nil, "`OLD=NEW`: call the repository, and all below it, otherwise here; the first that fits counts")
 	fl.IntVar(&f.jobs, "jobs", 0, "blobs copied at a time (default: two a processor)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "look at the source alone and tell what there is")
-	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "tell only what went wrong")
 	fl.StringVarP(&f.output, "output", "o", "text", "`FORM` of the summary: text or json")
 	return cmd
 }
@@ -96,6 +96,9 @@ func (f *importFlags) run(cmd *cobra.Command, place string) error {
 	cfg, err := config.Load(f.config, over...)
 	if err != nil {
 		return &failure{fmt.Errorf("the configuration is not usable:\n%w", err), exitUsage}
+	}
+	if f.quiet {
+		cfg.Log.Level = max(cfg.Log.Level, slog.LevelWarn)
 	}
 	log := telemetry.NewLog(cfg.Log, cmd.ErrOrStderr()).Logger
 	src, err := source.Open(cmd.Context(), place, source.Options{Kind: kind, Name: f.as, Repositories: f.repos, Logger: log})
