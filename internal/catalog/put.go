@@ -57,18 +57,17 @@ type MissingDetail struct {
 	Digest digest.Digest `json:"digest"`
 }
 
-// PutManifest is PutManifestWith without a condition, of a manifest whose references must
-// all be there.
+// PutManifest is PutManifestWith without a condition.
 func (c *Catalog) PutManifest(ctx context.Context, repo string, m *Manifest, tags []string, actor string) error {
 	_, err := c.PutManifestWith(ctx, repo, m, PutOptions{Tags: tags, Actor: actor})
 	return err
 }
 
-// PutManifestWith stores a manifest and points the tags to it, in one transaction with the
-// journal rows. It changes nothing where nothing is new.
+// PutManifestWith stores a manifest and points the tags to it, in one
+// transaction with the journal rows. It changes nothing where nothing is new.
 //
-// Errors: ErrStaleType; PRECONDITION_FAILED; MANIFEST_BLOB_UNKNOWN with a MissingDetail for
-// each digest that is not there; what a Rule answers.
+// Errors: ErrStaleType; PRECONDITION_FAILED; MANIFEST_BLOB_UNKNOWN with a
+// MissingDetail for each digest that is not there; what a Rule answers.
 func (c *Catalog) PutManifestWith(ctx context.Context, repo string, m *Manifest, opt PutOptions) (PutResult, error) {
 	p := &put{c: c, name: repo, m: m, when: opt.If, generation: opt.Generation, tags: slices.Compact(slices.Sorted(slices.Values(opt.Tags))), digest: EncodeDigest(m.Digest)}
 	var err error
@@ -92,8 +91,8 @@ func (c *Catalog) PutManifestWith(ctx context.Context, repo string, m *Manifest,
 	return PutResult{Missing: unique(slices.Concat(p.missingBlobs, p.missingChildren))}, nil
 }
 
-// put is one PutManifestWith. run may be called more than once: it resets what it
-// gathered.
+// put is one PutManifestWith. run may be called more than once: it resets what
+// it gathered.
 type put struct {
 	c                               *Catalog
 	name                            string

@@ -84,33 +84,24 @@ func (s *Store) DeleteDefinition(ctx context.Context, name string) error {
 func (s *Store) change(ctx context.Context, d catalog.Definition) (created bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for range attempts {
-		defs, stored, typing, err := s.cat.Rules(ctx)
-		if err != nil {
-			return false, err
-		}
-		after, created := replaced(defs, d)
+	err = s.remake(ctx, func(defs []catalog.Definition, stored []catalog.Policy, typing catalog.Typing) (*state, error) {
+		var after []catalog.Definition
+		after, created = replaced(defs, d)
 		if d.Body == nil && created {
-			return false, s.notOurs(d.Name)
+			return nil, s.notOurs(d.Name)
 		}
 		st, mistakes := s.compile(after)
 		if wrong := withoutFile(mistakes); d.Body != nil && len(wrong) > 0 {
-			return false, invalid(wrong)
+			return nil, invalid(wrong)
 		}
+		var err error
 		if st.policies, err = compilePolicies(stored); err != nil {
-			return false, err
+			return nil, err
 		}
 		st.generation, err = s.register(ctx, typing, st.text(), d)
-		if errors.Is(err, catalog.ErrStaleType) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		s.use(st)
-		return created, nil
-	}
-	return false, lading.ErrConflict.With("others change definitions at the same time: try again")
+		return st, err
+	})
+	return created && err == nil, conflict(err)
 }
 
 // replaced are the definitions with one put or, without a body, removed, and

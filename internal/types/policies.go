@@ -132,27 +132,16 @@ func (s *Store) DeletePolicy(ctx context.Context, id string) error {
 func (s *Store) changePolicy(ctx context.Context, p catalog.Policy) (created bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for range attempts {
-		defs, stored, typing, err := s.cat.Rules(ctx)
-		if err != nil {
-			return false, err
-		}
+	err = s.remake(ctx, func(defs []catalog.Definition, stored []catalog.Policy, typing catalog.Typing) (*state, error) {
 		st, _ := s.compile(defs)
-		created, err := s.replacePolicy(st, stored, p)
-		if err != nil {
-			return false, err
+		var err error
+		if created, err = s.replacePolicy(st, stored, p); err != nil {
+			return nil, err
 		}
 		st.generation, err = s.cat.ChangePolicy(ctx, typing.Generation, p)
-		if errors.Is(err, catalog.ErrStaleType) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		s.use(st)
-		return created, nil
-	}
-	return false, lading.ErrConflict.With("others change definitions and policies at the same time: try again")
+		return st, err
+	})
+	return created && err == nil, conflict(err)
 }
 
 // replacePolicy gives a state the stored policies with one put or, without a

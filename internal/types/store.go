@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/arttype"
 	"github.com/lading-dev/lading/internal/catalog"
 )
@@ -81,12 +82,6 @@ func Open(ctx context.Context, cat *catalog.Catalog, opt Options) (*Store, error
 	return s, s.Reload(ctx)
 }
 
-// Current returns the definitions in use and their generation.
-func (s *Store) Current() (*arttype.Set, int64) {
-	st := s.current.Load()
-	return st.set, st.generation
-}
-
 // For returns the definitions in use, the policy that holds in a repository,
 // and the generation of both.
 func (s *Store) For(repo string) (*arttype.Set, *arttype.Policy, int64) {
@@ -132,36 +127,57 @@ func (s *Store) poll(ctx context.Context) error {
 // was faster.
 const attempts = 10
 
-// load makes a state of all sources. Only when something of this replica's own
-// has changed it makes a generation of it: replicas whose own definitions
-// differ would outbid each other for ever.
-func (s *Store) load(ctx context.Context, own bool) error {
+// remake has a state made out of what the catalog has and puts it in use. It
+// does so again when another replica was faster, which make says with
+// catalog.ErrStaleType. s.mu is held.
+func (s *Store) remake(ctx context.Context, make func(defs []catalog.Definition, stored []catalog.Policy, t catalog.Typing) (*state, error)) error {
 	for range attempts {
 		defs, stored, typing, err := s.cat.Rules(ctx)
 		if err != nil {
 			return err
 		}
-		st, mistakes := s.compile(defs)
-		if st.policies, err = compilePolicies(stored); err != nil {
+		st, err := make(defs, stored, typing)
+		if errors.Is(err, catalog.ErrStaleType) {
+			continue
+		}
+		if err != nil {
 			return err
-		}
-		st.generation = typing.Generation
-		if text := st.text(); own && text != typing.Definitions || typing.Generation == 0 {
-			st.generation, err = s.register(ctx, typing, text)
-			if errors.Is(err, catalog.ErrStaleType) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if own {
-			s.tell(mistakes)
 		}
 		s.use(st)
 		return nil
 	}
 	return fmt.Errorf("types: %w", catalog.ErrStaleType)
+}
+
+// conflict tells a client that others were faster, again and again.
+func conflict(err error) error {
+	if errors.Is(err, catalog.ErrStaleType) {
+		return lading.ErrConflict.With("others change definitions and policies at the same time: try again").Wrap(err)
+	}
+	return err
+}
+
+// load makes a state of all sources. Only when something of this replica's own
+// has changed it makes a generation of it: replicas whose own definitions
+// differ would outbid each other for ever.
+func (s *Store) load(ctx context.Context, own bool) error {
+	return s.remake(ctx, func(defs []catalog.Definition, stored []catalog.Policy, typing catalog.Typing) (*state, error) {
+		st, mistakes := s.compile(defs)
+		var err error
+		if st.policies, err = compilePolicies(stored); err != nil {
+			return nil, err
+		}
+		st.generation = typing.Generation
+		if text := st.text(); own && text != typing.Definitions || typing.Generation == 0 {
+			if st.generation, err = s.register(ctx, typing, text); err != nil {
+				return nil, err
+			}
+		}
+		if own {
+			s.tell(mistakes)
+		}
+		return st, nil
+	})
 }
 
 // register makes a generation that stands for the definitions of a text.

@@ -76,7 +76,7 @@ func (w *world) push(s *Store, repo, name, artifactType string, tags ...string) 
 	facts, err := arttype.ReadFacts(m.MediaType, m.Bytes)
 	w.Must(err)
 	for {
-		set, generation := s.Current()
+		set, _, generation := s.For("")
 		if typ, _ := set.Match(&facts); typ.Name != arttype.Unknown {
 			m.Type, m.Shown = typ.Name, Shown(typ, []byte(`{"version":"1.2"}`))
 		}
@@ -126,9 +126,9 @@ func TestDirectory(t *testing.T) {
 		if log := w.log.String(); !strings.Contains(log, `file=bad.json line=3 field=/match`) {
 			t.Errorf("the log is %s", log)
 		}
-		_, generation := w.store.Current()
+		_, _, generation := w.store.For("")
 		w.Must(w.store.poll(ctx))
-		if _, again := w.store.Current(); again != generation {
+		if _, _, again := w.store.For(""); again != generation {
 			t.Error("nothing has changed, and there is another generation")
 		}
 		w.write("widget.json", `{"name": "gad`) // half of a file
