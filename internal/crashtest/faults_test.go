@@ -80,8 +80,8 @@ func newFaulty(t *testing.T, url string, f func(step string) error) *faulty {
 	cfg.Data, cfg.Catalog.URL = t.TempDir(), url
 	cfg.Durability, cfg.Catalog.Shards = config.Relaxed, 2 // nothing crashes here, and fewer shards are swept faster
 	srv, err := server.NewWith(t.Context(), cfg, slog.New(slog.DiscardHandler), server.Options{
-		NoSweep: true,
-		DB:      func(o *sqldb.Options) { o.Fault = func(point string) error { return f("sql " + point) } },
+		NoSweep: true, NoTyping: true, // each would take steps of its own
+		DB: func(o *sqldb.Options) { o.Fault = func(point string) error { return f("sql " + point) } },
 		Blobs: func(s blob.Store) blob.Store {
 			return &blobtest.Faulty{Store: s,
 				Before: func(op blobtest.Op) error { return f("blob " + string(op) + " before") },

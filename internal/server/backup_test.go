@@ -19,13 +19,12 @@ import (
 func TestBackupAndRestore(t *testing.T) {
 	eachRegistry(t, func(t *testing.T, s *server.Server, cfg config.Config) {
 		push(t, s)
-		stop, stopped := make(chan struct{}), make(chan int)
+		stop, stopped, running := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {
-			n := 0
-			for ; ; n++ {
+			defer close(stopped)
+			for n := 0; ; n++ {
 				select {
 				case <-stop:
-					stopped <- n
 					return
 				default:
 					w := httptest.NewRecorder()
@@ -34,15 +33,17 @@ func TestBackupAndRestore(t *testing.T) {
 					if w.Code != 201 {
 						t.Errorf("a push during the backup: %d %s", w.Code, w.Body)
 					}
+					if n == 0 {
+						close(running)
+					}
 				}
 			}
 		}()
+		<-running
 		w := httptest.NewRecorder()
 		s.Admin().ServeHTTP(w, httptest.NewRequest("POST", "/backup/catalog", nil))
 		close(stop)
-		if n := <-stopped; n == 0 {
-			t.Error("nothing was pushed meanwhile")
-		}
+		<-stopped
 		if left, _ := filepath.Glob(filepath.Join(cfg.Data, ".backup-*")); len(left) > 0 {
 			t.Error("left behind:", left)
 		}

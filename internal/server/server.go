@@ -50,6 +50,8 @@ type Options struct {
 	TypesPoll time.Duration
 	// NoSweep leaves the sweeping to the test.
 	NoSweep bool
+	// NoTyping leaves it to the test to type again what is stored.
+	NoTyping bool
 }
 
 // Server is a running registry without its listener.
@@ -134,7 +136,9 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if !opt.NoSweep {
 		s.background(s.sweeper.Run)
 	}
-	s.background(func(ctx context.Context) { s.types.Run(ctx, s.core.Config) })
+	if !opt.NoTyping {
+		s.background(func(ctx context.Context) { s.types.Run(ctx, s.core.Config) })
+	}
 	return s, nil
 }
 
