@@ -28,6 +28,7 @@ type Registry interface {
 	Writer
 	Deleter
 	Lister
+	Watcher
 }
 
 // Descriptor is an OCI content descriptor (image-spec, descriptor.md).

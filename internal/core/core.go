@@ -78,6 +78,11 @@ func (r *Registry) List(ctx context.Context, q lading.Query) (lading.Listing, er
 	return r.disc.List(ctx, q)
 }
 
+// Watch implements lading.Watcher.
+func (r *Registry) Watch(ctx context.Context, q lading.WatchQuery) (lading.Stream, error) {
+	return r.disc.Watch(ctx, q)
+}
+
 // Tags implements lading.Lister.
 func (r *Registry) Tags(ctx context.Context, repo, last string, n int) (lading.Names, error) {
 	return r.cat.TagNames(ctx, repo, last, n)

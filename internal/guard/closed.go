@@ -92,3 +92,8 @@ func (Closed) Search(context.Context, lading.SearchQuery) (lading.Names, error) 
 func (Closed) Referrers(context.Context, string, lading.ReferrersQuery) (lading.Referrers, error) {
 	return lading.Referrers{}, lading.ErrDenied
 }
+
+// Watch refuses.
+func (Closed) Watch(context.Context, lading.WatchQuery) (lading.Stream, error) {
+	return nil, lading.ErrDenied
+}

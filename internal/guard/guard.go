@@ -191,6 +191,12 @@ func (g *guarded) List(ctx context.Context, q lading.Query) (lading.Listing, err
 	return g.reg.List(g.with(ctx), q)
 }
 
+// Watch hands on where to ask what the caller may see: the stream asks again
+// while it runs.
+func (g *guarded) Watch(ctx context.Context, q lading.WatchQuery) (lading.Stream, error) {
+	return g.reg.Watch(g.with(ctx), q)
+}
+
 func (g *guarded) Tags(ctx context.Context, repo, last string, n int) (lading.Names, error) {
 	ctx, err := g.read(ctx, repo)
 	if err != nil {

@@ -96,6 +96,9 @@ func (r *recorder) DeleteRepository(ctx context.Context, _ string) error {
 func (r *recorder) List(ctx context.Context, _ lading.Query) (lading.Listing, error) {
 	return lading.Listing{}, r.note(ctx, "List")
 }
+func (r *recorder) Watch(ctx context.Context, _ lading.WatchQuery) (lading.Stream, error) {
+	return nil, r.note(ctx, "Watch")
+}
 func (r *recorder) Tags(ctx context.Context, _, _ string, _ int) (lading.Names, error) {
 	return lading.Names{}, r.note(ctx, "Tags")
 }
@@ -129,7 +132,7 @@ func (r rules) Write(_ context.Context, repo string) error {
 var (
 	readers = []string{"Manifest", "Resolve", "Blob", "ResolveBlob", "Tags", "Referrers"}
 	writers = []string{"PutManifest", "StartBlob", "ResumeBlob", "MountBlob", "DeleteTag", "DeleteManifest", "DeleteBlob", "DeleteRepository"}
-	cut     = []string{"List", "Repositories", "Search"}
+	cut     = []string{"List", "Watch", "Repositories", "Search"}
 )
 
 // TestGuard: each method reaches the registry where it may, with the caller's

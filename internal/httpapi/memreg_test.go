@@ -509,3 +509,7 @@ func (m *memory) Referrers(_ context.Context, repo string, q lading.ReferrersQue
 var errPanic = errors.New("told to panic in /secret/place")
 
 var errDisk = errors.New("disk /dev/secret is on fire")
+
+func (m *memory) Watch(context.Context, lading.WatchQuery) (lading.Stream, error) {
+	return nil, lading.ErrUnsupported
+}
