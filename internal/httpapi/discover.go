@@ -34,7 +34,7 @@ type limits struct {
 // discover tells which extensions there are, of a repository only to those
 // who may see it.
 func (h *handler) discover(w *response, r *http.Request, q Request) error {
-	endpoints := []string{"_lading/list/repositories", "_lading/list/tags", "_lading/list/manifests", "_lading/list/namespaces"}
+	endpoints := []string{"_lading/list/repositories", "_lading/list/tags", "_lading/list/manifests", "_lading/list/namespaces", "_lading/watch/events"}
 	if h.opt.Types != nil {
 		endpoints = append(endpoints, "_lading/types/definitions", "_lading/types/unknown")
 	}
@@ -42,12 +42,12 @@ func (h *handler) discover(w *response, r *http.Request, q Request) error {
 		if _, err := h.reg.Tags(r.Context(), q.Repository, "", 1); err != nil {
 			return err
 		}
-		endpoints = []string{"_lading/list/tags", "_lading/list/manifests", "_lading/manage/repository"}
+		endpoints = []string{"_lading/list/tags", "_lading/list/manifests", "_lading/watch/events", "_lading/manage/repository"}
 	}
 	setCaching(w.Header(), r, false)
 	writeJSON(w, http.StatusOK, "application/json", extensionList{[]extension{{
 		Name:        "_lading",
-		Description: "lists what there is, and what has changed, in order, with filters and by page",
+		Description: "lists what there is, and what has changed, in order, with filters and by page; tells changes as they happen",
 		URL:         specURL,
 		Endpoints:   endpoints,
 		Limits: limits{

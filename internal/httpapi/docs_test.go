@@ -19,7 +19,7 @@ func TestErrorsAreDocumented(t *testing.T) {
 		rows[m[1]]++
 	}
 	answers := map[string]bool{}
-	for _, code := range append(rootCodes(t), codeBodyTimeout) {
+	for _, code := range append(rootCodes(t), codeBodyTimeout, codeNotAcceptable) {
 		status, shown := statusOf(code)
 		answer := fmt.Sprintf("%d `%s`", status, shown)
 		answers[answer] = true

@@ -26,7 +26,8 @@ type Options struct {
 	// default, are right behind every proxy.
 	AbsoluteLocations bool
 	// ExternalURL is how clients reach the registry, without a slash at its
-	// end: "https://reg.example". Only for AbsoluteLocations.
+	// end: "https://reg.example". For AbsoluteLocations, and for the sources
+	// of events; those have the request's own Host without it.
 	ExternalURL string
 	// BodyIdle is how long a client may neither send a byte of a body that it
 	// announced nor take one of a long answer; 0 means 60 s.
@@ -47,9 +48,17 @@ type Options struct {
 	// Types are the definitions of artifact types and the policies; nil is a registry without.
 	Types Types
 	// MaxRequests is how many requests may be served at the same time, deltas
-	// that wait for a change not counted; 0 means any number. Further ones are
-	// answered 429.
+	// that wait for a change and streams not counted; 0 means any number.
+	// Further ones are answered 429.
 	MaxRequests int
+	// MaxStreams is how many streams may be open at the same time; 0 means any
+	// number. Further ones are answered 429.
+	MaxStreams int
+	// StreamIdle is how long a client may take nothing of a stream that has
+	// something for it; 0 means 30 s.
+	StreamIdle time.Duration
+	// Streams is told of streams; nil means that nobody is.
+	Streams StreamObserver
 	// MaxBlob is the size of the largest blob accepted, in bytes; 0 means any.
 	MaxBlob int64
 	// Observer is told of every request; every answer then has the
@@ -67,6 +76,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.BodyIdle == 0 {
 		o.BodyIdle = time.Minute
+	}
+	if o.StreamIdle == 0 {
+		o.StreamIdle = 30 * time.Second
+	}
+	if o.Streams == nil {
+		o.Streams = nobody{}
 	}
 	if o.JournalDays == 0 {
 		o.JournalDays = 30
@@ -89,6 +104,7 @@ type handler struct {
 	log *slog.Logger
 
 	working atomic.Int64 // requests that count for MaxRequests
+	streams atomic.Int64 // that are open
 }
 
 // New returns a handler of /v2/, and of the search in /v1/, over the registry. Who is calling is expected
@@ -216,6 +232,8 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 		return h.discover(w, r, q)
 	case ActionList:
 		return h.list(w, r, q)
+	case ActionWatch:
+		return h.watch(w, r, q)
 	case ActionRepositoryDelete:
 		return accepted(w, h.reg.DeleteRepository(r.Context(), q.Repository))
 	case ActionSearchPing:

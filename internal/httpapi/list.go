@@ -182,8 +182,8 @@ func pageOf(l lading.Listing) listPage {
 // expiredDetail is the detail of CURSOR_EXPIRED.
 type expiredDetail struct {
 	Reason string `json:"reason,omitempty"` // retention or epoch
-	// Resync is the URL of the listing to begin again with; it cannot be
-	// told for a page, whose token carries the query.
+	// Resync is the URL of the listing, or of the stream, to begin again with;
+	// it cannot be told for a page, whose token carries the query.
 	Resync string `json:"resync,omitempty"`
 	// RetryAfter is in seconds, and differs, so that clients that all lost
 	// their cursors do not come back at once.
@@ -206,7 +206,12 @@ func (h *handler) listError(err error, q Request) error {
 	if s, ok := told["retry_after_s"].(float64); ok && s >= 1 {
 		detail.RetryAfter = int(s)
 	}
-	if q.Query.Page == "" {
+	if q.Watch != nil {
+		again := *q.Watch
+		again.Since, again.Initial = "", true
+		q.Head, q.Watch = false, &again
+		detail.Resync = q.URL()
+	} else if q.Query.Page == "" {
 		q.Head, q.Query.Since, q.Query.Wait = false, "", 0
 		detail.Resync = q.URL()
 	}

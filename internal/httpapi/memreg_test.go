@@ -33,6 +33,9 @@ type memory struct {
 	list  func(context.Context, lading.Query) (lading.Listing, error)
 	calls []lading.Query // of List
 
+	watched []lading.WatchQuery // of Watch
+	stream  *scripted             // what Watch returns; nil is a short one
+
 	warnings []string // of every receipt
 }
 
@@ -509,7 +512,3 @@ func (m *memory) Referrers(_ context.Context, repo string, q lading.ReferrersQue
 var errPanic = errors.New("told to panic in /secret/place")
 
 var errDisk = errors.New("disk /dev/secret is on fire")
-
-func (m *memory) Watch(context.Context, lading.WatchQuery) (lading.Stream, error) {
-	return nil, lading.ErrUnsupported
-}

@@ -38,7 +38,8 @@ type Exchange struct {
 	// Cut tells that the answer was not finished.
 	Cut bool
 	// Held tells that the client asked for the answer to be held until
-	// something changes, so that Took says nothing of the registry.
+	// something changes, or for a stream, so that Took says nothing of the
+	// registry.
 	Held bool
 }
 
@@ -64,7 +65,9 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 }
 
 // waits tells whether the request may wait for something to happen.
-func waits(q *Request) bool { return q.Action == ActionList && q.Query.Wait > 0 }
+func waits(q *Request) bool {
+	return q.Action == ActionList && q.Query.Wait > 0 || q.Action == ActionWatch
+}
 
 // newID returns a request id of 26 characters that cannot be guessed from
 // others.
@@ -118,6 +121,7 @@ var actionNames = [...]string{
 	ActionPolicyGet:        "policy_get",
 	ActionPolicyPut:        "policy_put",
 	ActionPolicyDelete:     "policy_delete",
+	ActionWatch:            "watch",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

@@ -85,6 +85,7 @@ var (
 	atReferrers = read(ActionReferrers)
 	atDiscover  = read(ActionDiscover)
 	atList      = read(ActionList)
+	atWatch     = read(ActionWatch)
 	atManage    = []methodAction{{http.MethodDelete, ActionRepositoryDelete}}
 	atUploads   = []methodAction{{http.MethodPost, ActionUploadStart}}
 	atBlob      = []methodAction{
@@ -190,6 +191,8 @@ func routeExtension(rest string) (endpoint, Request, error) {
 		return endpoint{methods: atCatalog}, q, nil
 	case ext == "_oci/ext/discover":
 		return endpoint{methods: atDiscover}, q, nil
+	case ext == "_lading/watch/events":
+		return endpoint{methods: atWatch}, q, nil
 	case ext == "_lading/manage/repository" && repo != "":
 		return endpoint{methods: atManage}, q, nil
 	}
@@ -255,13 +258,13 @@ func parseReference(s string) (lading.Reference, error) {
 // no OCI-Namespace is answered (distribution-spec, "Registry Proxying").
 func (q *Request) parseParameters(raw string) error {
 	switch q.Action {
-	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionSearch,
+	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionWatch, ActionSearch,
 		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 	default:
 		return nil
 	}
-	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionList && q.Action != ActionSearch {
+	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
 		return nil
 	}
 	v, err := url.ParseQuery(raw)
@@ -287,6 +290,10 @@ func (q *Request) parseParameters(raw string) error {
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {
 			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)
+		}
+		if q.Action == ActionWatch {
+			q.Watch, err = parseWatch(q.Repository, v)
+			return err
 		}
 		q.Query, err = parseList(q.Query.Kind, q.Repository, v)
 		return err

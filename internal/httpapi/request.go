@@ -46,6 +46,7 @@ const (
 	ActionPolicyGet                          // types: a policy
 	ActionPolicyPut                          // types: a policy
 	ActionPolicyDelete                       // types: a policy
+	ActionWatch                              // discovery: a stream of changes
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
@@ -87,6 +88,9 @@ type Request struct {
 	Search lading.SearchQuery
 	// Query is what ActionList asks; its Scope.Repository is Repository.
 	Query lading.Query
+	// Watch is what ActionWatch asks; its Scope.Repository is Repository. It is
+	// nil for every other action.
+	Watch *lading.WatchQuery
 }
 
 // Method returns the HTTP method of the request.
@@ -143,6 +147,8 @@ func (q Request) path() string {
 		return repo + "_oci/ext/discover"
 	case ActionList:
 		return repo + "_lading/list/" + string(q.Query.Kind)
+	case ActionWatch:
+		return repo + "_lading/watch/events"
 	case ActionRepositoryDelete:
 		return repo + "_lading/manage/repository"
 	case ActionDefinitions:
@@ -193,6 +199,8 @@ func (q Request) query() url.Values {
 		v.Set("page", strconv.Itoa(q.Search.Page))
 	case ActionList:
 		addListParameters(v, q.Query)
+	case ActionWatch:
+		addWatchParameters(v, q.Watch)
 	}
 	return v
 }

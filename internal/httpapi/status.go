@@ -9,6 +9,9 @@ import (
 // codeBodyTimeout is a body that does not arrive, which no registry knows of.
 const codeBodyTimeout lading.Code = "REQUEST_TIMEOUT"
 
+// codeNotAcceptable is a stream in a form that there is not.
+const codeNotAcceptable lading.Code = "NOT_ACCEPTABLE"
+
 // A status is how an error code is shown: with which HTTP status, and as
 // which code where the wire has another word for it.
 type status struct {
@@ -58,6 +61,8 @@ var statuses = map[lading.Code]status{
 	lading.CodeInternal:    {http.StatusInternalServerError, "UNKNOWN"},
 
 	codeBodyTimeout: {http: http.StatusRequestTimeout},
+	codeNotAcceptable: {http.StatusNotAcceptable, // RFC 9110, 15.5.7
+		lading.CodeUnsupported},
 }
 
 // statusOf returns how the code is shown. A code that is not in the table is
