@@ -89,6 +89,7 @@ func (m *Mistakes) address(key, addr string) (host string, ok bool) {
 func (m *Mistakes) limits(l Limits) {
 	m.count("limits.connections", l.Connections)
 	m.count("limits.requests", l.Requests)
+	m.count("limits.streams", l.Streams)
 }
 
 func (m *Mistakes) count(key string, n int) {

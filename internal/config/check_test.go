@@ -81,6 +81,7 @@ func TestBounds(t *testing.T) {
 		{"long drain", "http.drain_time", "0s to 1h", func(c *config.Config) { c.HTTP.DrainTime = 2 * time.Hour }},
 		{"no connections", "limits.connections", "1 to 1000000", func(c *config.Config) { c.Limits.Connections = 0 }},
 		{"many requests", "limits.requests", "1 to 1000000", func(c *config.Config) { c.Limits.Requests = 1_000_001 }},
+		{"no streams", "limits.streams", "1 to 1000000", func(c *config.Config) { c.Limits.Streams = 0 }},
 		{"sample", "tracing.sample", "0 to 1", func(c *config.Config) { c.Tracing.Sample = 1.5 }},
 		{"not a sample", "tracing.sample", "0 to 1", func(c *config.Config) { c.Tracing.Sample = math.NaN() }},
 		{"collector", "tracing.endpoint", "write http://", func(c *config.Config) { c.Tracing.Endpoint = "localhost:4318" }},

@@ -142,8 +142,14 @@ type Limits struct {
 	Connections int
 	// Requests (limits.requests) is how many requests may be worked on at the
 	// same time, 1 to 1000000. Further ones are answered 429 and told
-	// when to try again. Deltas that wait for a change do not count.
+	// when to try again. Deltas that wait for a change do not count, and
+	// streams do not.
 	Requests int
+	// Streams (limits.streams) is how many streams of changes may be open, 1
+	// to 1000000. Further ones are answered 429 and told when to try again.
+	// Each takes a connection, so limits.connections should be greater: else
+	// streams can keep everyone else out.
+	Streams int
 	// BlobSize (limits.blob_size) is the size of the largest blob accepted;
 	// 0B means that there is no limit. A manifest may have 4 MiB, always.
 	BlobSize ByteSize
@@ -220,7 +226,7 @@ func Default() Config {
 			DrainTime:     6 * time.Second,
 			MaxHeader:     64 << 10,
 		},
-		Limits: Limits{Connections: 10_000, Requests: 2000},
+		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000},
 		Retention: Retention{
 			Journal:    30 * 24 * time.Hour,
 			Tombstones: 90 * 24 * time.Hour,

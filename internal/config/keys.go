@@ -36,6 +36,7 @@ var keys = map[string]field{
 	"http.absolute_locations": boolean(func(c *Config) *bool { return &c.HTTP.AbsoluteLocations }),
 	"limits.connections":      integer(func(c *Config) *int { return &c.Limits.Connections }),
 	"limits.requests":         integer(func(c *Config) *int { return &c.Limits.Requests }),
+	"limits.streams":          integer(func(c *Config) *int { return &c.Limits.Streams }),
 	"limits.blob_size":        size(func(c *Config) *ByteSize { return &c.Limits.BlobSize }),
 	"retention.journal":       duration(func(c *Config) *time.Duration { return &c.Retention.Journal }),
 	"retention.tombstones":    duration(func(c *Config) *time.Duration { return &c.Retention.Tombstones }),

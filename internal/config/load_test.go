@@ -75,7 +75,7 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 			DrainTime: 25 * time.Second,
 			MaxHeader: 1 << 20, AbsoluteLocations: true},
 		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute},
-		Limits:    config.Limits{Connections: 5, Requests: 6, BlobSize: 7 << 30},
+		Limits:    config.Limits{Connections: 5, Requests: 6, Streams: 7, BlobSize: 7 << 30},
 		Log:       config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
 		Tracing:   config.Tracing{Endpoint: "https://otel.example/x", Sample: 1},
 	}

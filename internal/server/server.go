@@ -128,6 +128,8 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		Types:             guard.NewDefinitions(s.types, access),
 		Observer:          s.watch.observer(),
 		MaxRequests:       cfg.Limits.Requests,
+		MaxStreams:        cfg.Limits.Streams,
+		Streams:           s.watch.streams,
 		MaxBlob:           int64(cfg.Limits.BlobSize),
 	})
 	s.handler = s.watch.handler(identified(api, opt.Identify))

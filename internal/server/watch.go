@@ -21,7 +21,8 @@ type watch struct {
 	followers *telemetry.Followers
 	sweeps    *telemetry.Sweeps
 	observers telemetry.Observers
-	tracing   *telemetry.Tracing // nil where nothing is traced
+	streams   httpapi.StreamObserver // nil where nobody counts
+	tracing   *telemetry.Tracing     // nil where nothing is traced
 }
 
 // newWatch makes the metrics if somebody can read them, and the traces if
@@ -49,6 +50,7 @@ func (w *watch) count(now func() time.Time) {
 	w.followers = telemetry.NewFollowers(w.metrics)
 	w.sweeps = telemetry.NewSweeps(w.metrics, w.followers, now)
 	w.observers = append(w.observers, telemetry.Requests(w.metrics))
+	w.streams = telemetry.Streams(w.metrics)
 }
 
 // observer is nil where nobody looks on, so that nothing is paid for it.

@@ -35,7 +35,7 @@ func Requests(reg prometheus.Registerer) httpapi.Observer {
 	in := counter("lading_http_request_bytes_total", "Bytes of request bodies read.", "action")
 	out := counter("lading_http_response_bytes_total", "Bytes of response bodies written.", "action")
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lading_http_request_duration_seconds",
-		Help: "Time from a request's header to the end of its answer; deltas that were held are left out.", Buckets: latencies}, []string{"action"})
+		Help: "Time from a request's header to the end of its answer; deltas that were held and streams are left out.", Buckets: latencies}, []string{"action"})
 	reg.MustRegister(m.inFlight, total, cut, in, out, seconds)
 	for i := range m.total {
 		action := httpapi.Action(i).String()
