@@ -62,7 +62,7 @@ catalog: {url: "postgres://u:p@db/lading", shards: 4}
 http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true}
 retention: {journal: 10d, tombstones: 20d, uploads: 1h30m}
 manifests: {sparse: allow}
-limits: {connections: 5, requests: 6, blob_size: 7GiB}
+limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB}
 log: {level: debug, format: json, access: false}
 tracing: {endpoint: "https://otel.example/x", sample: 1}
 `
