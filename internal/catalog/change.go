@@ -164,8 +164,8 @@ func (ch *change) closeTag(t *tagRow) {
 }
 
 func (ch *change) closeInterval(t *tagRow, pos int64) {
-	ch.tx.Exec(`INSERT INTO tag_past(repo,name,opened,closed,digest,actor) VALUES(?,?,?,?,?,?)`,
-		ch.repo.id, t.name, t.opened, pos, t.to.digest, t.actor)
+	ch.tx.Exec(`INSERT INTO tag_past(repo,name,opened,closed,digest,actor,media_type,size) SELECT ?,?,?,?,?,?,media_type,size FROM manifest WHERE id=?`,
+		ch.repo.id, t.name, t.opened, pos, t.to.digest, t.actor, t.to.id)
 }
 
 // bury leaves a tombstone. Its name has none yet: raise removed it when the

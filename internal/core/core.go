@@ -35,7 +35,10 @@ type Options struct {
 	Types Types
 }
 
-var _ lading.Registry = (*Registry)(nil)
+var (
+	_ lading.Registry  = (*Registry)(nil)
+	_ lading.Historian = (*Registry)(nil)
+)
 
 // New returns a registry over its parts, which the caller closes.
 func New(cat *catalog.Catalog, blobs blob.Store, disc *discover.Engine, opt Options) *Registry {
@@ -86,6 +89,14 @@ func (r *Registry) Watch(ctx context.Context, q lading.WatchQuery) (lading.Strea
 // Tags implements lading.Lister.
 func (r *Registry) Tags(ctx context.Context, repo, last string, n int) (lading.Names, error) {
 	return r.cat.TagNames(ctx, repo, last, n)
+}
+
+// TagHistory implements lading.Historian.
+func (r *Registry) TagHistory(ctx context.Context, repo, tag string, q lading.HistoryQuery) (lading.TagHistory, error) {
+	if q.N < 1 || q.N > lading.MaxPage {
+		return lading.TagHistory{}, lading.InvalidParameter("n", "want 1 to %d", lading.MaxPage)
+	}
+	return r.cat.TagHistory(ctx, repo, tag, q)
 }
 
 // Repositories implements lading.Lister.

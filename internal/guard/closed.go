@@ -6,7 +6,10 @@ import (
 	"github.com/lading-dev/lading"
 )
 
-var _ lading.Registry = Closed{}
+var (
+	_ lading.Registry  = Closed{}
+	_ lading.Historian = Closed{}
+)
 
 // Manifest refuses.
 func (Closed) Manifest(context.Context, string, lading.Reference) (lading.Manifest, error) {
@@ -96,4 +99,9 @@ func (Closed) Referrers(context.Context, string, lading.ReferrersQuery) (lading.
 // Watch refuses.
 func (Closed) Watch(context.Context, lading.WatchQuery) (lading.Stream, error) {
 	return nil, lading.ErrDenied
+}
+
+// TagHistory refuses.
+func (Closed) TagHistory(context.Context, string, string, lading.HistoryQuery) (lading.TagHistory, error) {
+	return lading.TagHistory{}, lading.ErrDenied
 }

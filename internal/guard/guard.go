@@ -7,6 +7,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lading-dev/lading"
 )
@@ -219,4 +220,21 @@ func (g *guarded) Referrers(ctx context.Context, repo string, q lading.Referrers
 		return lading.Referrers{}, err
 	}
 	return g.reg.Referrers(ctx, repo, q)
+}
+
+// TagHistory is empty for what the caller may not read, as it is for what
+// never was; a registry that remembers nothing supports no question.
+func (g *guarded) TagHistory(ctx context.Context, repo, tag string, q lading.HistoryQuery) (lading.TagHistory, error) {
+	reg, ok := g.reg.(lading.Historian)
+	if !ok {
+		return lading.TagHistory{}, lading.ErrUnsupported
+	}
+	ctx, err := g.read(ctx, repo)
+	if errors.Is(err, lading.ErrNameUnknown) {
+		return lading.TagHistory{}, nil
+	}
+	if err != nil {
+		return lading.TagHistory{}, err
+	}
+	return reg.TagHistory(ctx, repo, tag, q)
 }
