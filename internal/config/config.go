@@ -133,6 +133,11 @@ type HTTP struct {
 	// whole URLs, from the request's Host, for old clients that cannot follow
 	// a path.
 	AbsoluteLocations bool
+	// OCIDrafts (http.oci_drafts) answers what is proposed for the
+	// distribution-spec and not part of it yet: the repositories of a
+	// namespace, the history of a tag, tags as an image index. They may change
+	// as the proposals do.
+	OCIDrafts bool
 }
 
 // Limits bound what clients may take together, and one upload alone.
@@ -225,6 +230,7 @@ func Default() Config {
 			IdleTimeout:   2 * time.Minute,
 			DrainTime:     6 * time.Second,
 			MaxHeader:     64 << 10,
+			OCIDrafts:     true,
 		},
 		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000},
 		Retention: Retention{

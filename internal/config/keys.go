@@ -34,6 +34,7 @@ var keys = map[string]field{
 	"http.drain_time":         duration(func(c *Config) *time.Duration { return &c.HTTP.DrainTime }),
 	"http.max_header":         size(func(c *Config) *ByteSize { return &c.HTTP.MaxHeader }),
 	"http.absolute_locations": boolean(func(c *Config) *bool { return &c.HTTP.AbsoluteLocations }),
+	"http.oci_drafts":         boolean(func(c *Config) *bool { return &c.HTTP.OCIDrafts }),
 	"limits.connections":      integer(func(c *Config) *int { return &c.Limits.Connections }),
 	"limits.requests":         integer(func(c *Config) *int { return &c.Limits.Requests }),
 	"limits.streams":          integer(func(c *Config) *int { return &c.Limits.Streams }),

@@ -59,7 +59,7 @@ durability: relaxed
 insecure_no_auth: true
 admin: {listen: ":81", public: true}
 catalog: {url: "postgres://u:p@db/lading", shards: 4}
-http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true}
+http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true, oci_drafts: false}
 retention: {journal: 10d, tombstones: 20d, uploads: 1h30m}
 manifests: {sparse: allow}
 limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB}

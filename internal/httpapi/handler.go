@@ -65,6 +65,9 @@ type Options struct {
 	// X-Request-Id by which it is told. Nil means that nobody is, and that
 	// only failures have one.
 	Observer Observer
+	// OCIDrafts answers what is proposed for the distribution-spec and not
+	// part of it yet.
+	OCIDrafts bool
 	// Jitter returns a number from 0 to n-1, for hints when to try again; nil
 	// means at random.
 	Jitter func(n int) int
@@ -226,6 +229,8 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 		return h.listTags(w, r, q)
 	case ActionCatalog:
 		return h.listCatalog(w, r, q)
+	case ActionDraftNames, ActionTagHistory:
+		return h.draft(w, r, q)
 	case ActionReferrers:
 		return h.listReferrers(w, r, q)
 	case ActionDiscover:

@@ -8,6 +8,9 @@ import (
 
 // listTags answers tags/list (distribution-spec, "Listing Tags").
 func (h *handler) listTags(w *response, r *http.Request, q Request) error {
+	if h.wantsTagIndex(r) {
+		return h.listTagIndex(w, r, q)
+	}
 	names, err := h.reg.Tags(r.Context(), q.Repository, q.Last, q.pageLength())
 	if err != nil {
 		return err

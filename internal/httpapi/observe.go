@@ -111,6 +111,8 @@ var actionNames = [...]string{
 	ActionRepositoryDelete: "repository_delete",
 	ActionSearchPing:       "search_ping",
 	ActionSearch:           "search",
+	ActionDraftNames:       "draft_repositories",
+	ActionTagHistory:       "tag_history",
 	ActionDefinitions:      "definitions",
 	ActionDefinitionGet:    "definition_get",
 	ActionDefinitionPut:    "definition_put",

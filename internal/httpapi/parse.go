@@ -196,6 +196,9 @@ func routeExtension(rest string) (endpoint, Request, error) {
 	case ext == "_lading/manage/repository" && repo != "":
 		return endpoint{methods: atManage}, q, nil
 	}
+	if at, ok := routeDrafts(ext, &q); ok {
+		return at, q, nil
+	}
 	if rest, ok := strings.CutPrefix(ext, "_lading/types/"); ok && repo == "" {
 		return routeTypes(rest)
 	}
@@ -231,6 +234,10 @@ func (q *Request) parseArgument(at endpoint) (err error) {
 		q.Digest, err = parseSubject(at.arg)
 	case ActionManifestGet, ActionManifestHead, ActionManifestPut, ActionManifestDelete:
 		q.Reference, err = parseReference(at.arg)
+	case ActionTagHistory:
+		if q.Reference.Tag = at.arg; !validTag(at.arg) {
+			return lading.ErrTagInvalid
+		}
 	case ActionUploadStatus, ActionUploadPatch, ActionUploadPut, ActionUploadCancel:
 		if q.Upload = at.arg; !validUpload(at.arg) {
 			return lading.ErrBlobUploadUnknown
@@ -257,6 +264,9 @@ func parseReference(s string) (lading.Reference, error) {
 // is ignored as well, which a registry may do: it scopes nothing here, so that
 // no OCI-Namespace is answered (distribution-spec, "Registry Proxying").
 func (q *Request) parseParameters(raw string) error {
+	if q.Action == ActionDraftNames || q.Action == ActionTagHistory {
+		return q.parseDraft(raw)
+	}
 	switch q.Action {
 	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionWatch, ActionSearch,
 		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,

@@ -36,6 +36,8 @@ const (
 	ActionRepositoryDelete                   // discovery: a repository with all that is in it
 	ActionSearchPing                         // /v1/_ping: is there a search
 	ActionSearch                             // /v1/search: names for people
+	ActionDraftNames                         // a draft: the repositories of a namespace
+	ActionTagHistory                         // a draft: what happened to a tag
 	ActionDefinitions                        // types: all definitions
 	ActionDefinitionGet                      // types: a definition
 	ActionDefinitionPut                      // types: a definition
@@ -58,7 +60,11 @@ type Request struct {
 	Head bool
 	// Repository is the repository's name; empty at registry scope.
 	Repository string
-	// Reference names the manifest of ActionManifest*.
+	// History is what ActionTagHistory asks, but for N; nil for every other
+	// action.
+	History *lading.HistoryQuery
+	// Reference names the manifest of ActionManifest*, and the tag of
+	// ActionTagHistory.
 	Reference lading.Reference
 	// Digest is the blob's; the subject's of ActionReferrers.
 	Digest lading.Digest
@@ -139,6 +145,10 @@ func (q Request) path() string {
 		return repo + "manifests/" + q.Reference.String()
 	case ActionTagsList:
 		return repo + "tags/list"
+	case ActionDraftNames:
+		return repo + "_oci/repositories"
+	case ActionTagHistory:
+		return repo + "_oci/tag-history/" + q.Reference.Tag
 	case ActionCatalog:
 		return repo + "_catalog"
 	case ActionReferrers:
@@ -188,6 +198,8 @@ func (q Request) query() url.Values {
 		set(v, "from-blob", string(q.FromBlob))
 	case ActionTagsList, ActionCatalog:
 		q.addPage(v)
+	case ActionDraftNames, ActionTagHistory:
+		q.addDraft(v)
 	case ActionReferrers:
 		q.addPage(v)
 		if q.Filtered {

@@ -122,6 +122,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	api := httpapi.New(guard.New(s.core, access), httpapi.Options{
 		Logger:            log,
 		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
+		OCIDrafts:         cfg.HTTP.OCIDrafts,
 		BodyIdle:          cfg.HTTP.BodyIdle,
 		JournalDays:       days(cfg.Retention.Journal),
 		TombstoneDays:     days(cfg.Retention.Tombstones),
