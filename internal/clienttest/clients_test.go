@@ -44,6 +44,7 @@ var clients = []client{
 	{name: "cosign", drive: driveCosign, parts: []string{"cosign"}, does: "sign, attest, verify by tag, referrer and bundle; tree, copy"},
 	{name: "notation", drive: driveNotation, parts: []string{"notation"}, does: "sign, list, inspect, verify: by referrers and by tag"},
 	{name: "conftest", drive: driveConftest, parts: []string{"conftest"}, does: "push and pull a policy bundle, test with it"},
+	{name: "cnab-to-oci", drive: driveCNAB, parts: []string{"cnab-to-oci", "crane", "dockerd"}, does: "push bundles, thin and thick, to one repository and another; pull"},
 }
 
 // Which clients are driven beside those of every run: their names with commas

@@ -31,20 +31,27 @@ func (r recording) listing(t *testing.T) []string {
 	return strings.Split(strings.TrimSpace(readFile(t, filepath.Join(r.dir, "listing.txt"))), "\n")
 }
 
-// names are the entries of the index, what is not an index first, so that an
-// index is pushed after what it lists.
+// names are the entries of the index in an order in which an index is pushed
+// after what it lists.
 func (r recording) names(t *testing.T) []ocispec.Descriptor {
 	t.Helper()
 	names := parse[ocispec.Index](t, readFile(t, filepath.Join(r.dir, "index.json"))).Manifests
-	slices.SortStableFunc(names, func(a, b ocispec.Descriptor) int { return depth(a) - depth(b) })
+	depths := map[digest.Digest]int{}
+	for _, d := range names {
+		depths[d.Digest] = r.depth(t, d.Digest)
+	}
+	slices.SortStableFunc(names, func(a, b ocispec.Descriptor) int { return depths[a.Digest] - depths[b.Digest] })
 	return names
 }
 
-func depth(d ocispec.Descriptor) int {
-	if d.MediaType == ocispec.MediaTypeImageIndex || strings.Contains(d.MediaType, ".list.") {
-		return 1
+// depth is how many indexes deep a manifest is.
+func (r recording) depth(t *testing.T, d digest.Digest) int {
+	t.Helper()
+	deepest := 0
+	for _, child := range parse[content](t, readFile(t, r.blob(d))).Manifests {
+		deepest = max(deepest, 1+r.depth(t, child.Digest))
 	}
-	return 0
+	return deepest
 }
 
 func (r recording) blob(d digest.Digest) string {
