@@ -127,9 +127,9 @@ func (p *put) run(tx *sqldb.Tx) error {
 	if p.generation != p.typed {
 		return ErrStaleType
 	}
-	// What a manifest that is there refers to was checked, and is held, since
-	// it was put.
-	if p.target == nil && len(absent) > 0 {
+	// Also of a manifest that is there: it may have been put where sparse
+	// manifests were taken, and a policy may have changed that.
+	if len(absent) > 0 {
 		return missingContent(absent)
 	}
 	moved := slices.DeleteFunc(slices.Clone(p.tags), func(t string) bool {

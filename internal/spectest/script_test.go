@@ -13,6 +13,7 @@ import (
 //
 //	# a comment: what the specification says
 //	! sparse allow              before the first exchange: how it is configured
+//	! missing by policy         what is referred to may be missing afterwards
 //	! restart                   the registry is stopped and started again
 //	= name text                 names a text; "*n" is n letters
 //	> PUT /v2/a/manifests/v1    the request: line, headers, an empty line, body
@@ -31,7 +32,8 @@ import (
 type script struct {
 	file      string
 	text      map[string]string
-	sparse    bool
+	sparse    bool // by its configuration
+	missing   bool // or by a policy
 	exchanges []exchange
 }
 
@@ -77,7 +79,9 @@ func readScript(file string) (*script, error) {
 			case "restart":
 				e.restart = true
 			case "sparse allow":
-				s.sparse = true
+				s.sparse, s.missing = true, true
+			case "missing by policy":
+				s.missing = true
 			default:
 				return nil, fmt.Errorf("%s:%d: %q is no order", file, i+1, rest)
 			}

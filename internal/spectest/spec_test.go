@@ -50,7 +50,7 @@ func playFile(t *testing.T, w *world, file string) {
 		}
 	}
 	check := catalogcheck.Check
-	if s.sparse {
+	if s.missing {
 		check = catalogcheck.CheckSparse
 	}
 	for _, wrong := range check(t.Context(), w.srv.Catalog().DB()) {
