@@ -132,8 +132,14 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		h.observed(rw, r, h.opt.Observer)
 		return
 	}
-	var q Request
-	h.answer(&response{ResponseWriter: rw, idle: h.opt.BodyIdle}, r, &q)
+	h.unobserved(rw, r)
+}
+
+// unobserved answers a request that nobody is told of.
+func (h *handler) unobserved(rw http.ResponseWriter, r *http.Request) {
+	w, q := &response{ResponseWriter: rw, idle: h.opt.BodyIdle}, Request{}
+	h.answer(w, r, &q)
+	h.tell(w, r, &q)
 }
 
 // answer carries out one request and leaves in q what it understood of it.

@@ -34,7 +34,7 @@ type memory struct {
 	calls []lading.Query // of List
 
 	watched []lading.WatchQuery // of Watch
-	stream  *scripted             // what Watch returns; nil is a short one
+	stream  *scripted           // what Watch returns; nil is a short one
 
 	warnings []string // of every receipt
 }

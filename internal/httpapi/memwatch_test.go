@@ -16,7 +16,7 @@ type scripted struct {
 	closed chan struct{}
 }
 
-func newScript(steps ...[]lading.Event) *scripted {
+func newScripted(steps ...[]lading.Event) *scripted {
 	s := &scripted{steps: make(chan []lading.Event, len(steps)+1), closed: make(chan struct{})}
 	for _, step := range steps {
 		s.steps <- step
@@ -84,7 +84,7 @@ func shortStream() *scripted {
 		Item: lading.ChangedItem{Item: lading.Item{Op: lading.OpReset, Key: lading.RepositoryKey("acme/web"), Repository: "acme/web", Incarnation: "f3", Rev: 1}}}
 	lost := &lading.Change{Kind: lading.KindRepositories, Action: lading.ActionState, Time: memTime, ID: "range-state",
 		Item: lading.ChangedItem{Item: lading.Item{Op: lading.OpRemove, Key: lading.RangeKey("a", "b")}}}
-	return newScript(
+	return newScripted(
 		[]lading.Event{{Change: state}, {Change: lost}, {Control: lading.ControlSynced, Cursor: "c.0"}},
 		aPush(),
 		[]lading.Event{{Change: removed(lading.KindTags, lading.TagKey("acme/web", "1.0"), "f3-813")},

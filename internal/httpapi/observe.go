@@ -61,6 +61,7 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 		o.End(r, x)
 	}()
 	h.answer(w, r, &q)
+	h.tell(w, r, &q)
 	x.Cut = false
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,9 @@ const (
 var yes = true
 
 // parsed are URLs as their requests write them.
-var parsed = []struct {
+var parsed = slices.Concat(parsedRequests, parsedWatches)
+
+var parsedRequests = []struct {
 	method, url string
 	want        Request
 }{

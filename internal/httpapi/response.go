@@ -28,6 +28,9 @@ type response struct {
 	// registry's own form; unfit tells that there was one.
 	noRange, unfit bool
 
+	// stream is what follows when the request has been dealt with.
+	stream *streaming
+
 	// What an Observer is told.
 	id      [1]string // the value of X-Request-Id
 	status  int

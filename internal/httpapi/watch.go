@@ -55,8 +55,8 @@ const (
 	minRetry, retrySpread = 1000, 4000
 )
 
-// watch answers with a stream of events. What goes wrong before its first byte
-// is answered as any other error.
+// watch opens a stream, which tell then writes. What goes wrong before its
+// first byte is answered as any other error.
 func (h *handler) watch(w *response, r *http.Request, q Request) error {
 	f, ok := negotiateWatch(r.Header["Accept"])
 	if !ok {
@@ -66,19 +66,17 @@ func (h *handler) watch(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
-	defer h.streams.Add(-1)
 	if n := h.streams.Add(1); h.opt.MaxStreams > 0 && n > int64(h.opt.MaxStreams) {
+		h.streams.Add(-1)
 		return lading.ErrTooManyRequests.With("too many streams are open: try again later")
 	}
 	s, err := h.reg.Watch(r.Context(), query)
 	if err != nil {
+		h.streams.Add(-1)
 		return h.listError(err, q)
 	}
-	defer s.Close()
-	if err := h.openStream(w, r, f); err != nil || r.Method == http.MethodHead {
-		return err
-	}
-	return h.runStream(w, r, q, &streaming{Stream: s, format: f, base: h.address(r), data: query.Data})
+	w.stream = &streaming{Stream: s, format: f, base: h.address(r), data: query.Data}
+	return nil
 }
 
 // resumed is the query with where the client says it stands. Last-Event-ID is
@@ -102,28 +100,6 @@ func resumed(q lading.WatchQuery, ids []string) (lading.WatchQuery, error) {
 	}
 }
 
-// openStream sends the header, and in SSE what makes the first bytes of the
-// body: some readers tell that a stream is open by those.
-func (h *handler) openStream(w *response, r *http.Request, f watchFormat) error {
-	head := w.Header()
-	head.Set("Content-Type", f.mediaType())
-	head.Set("Cache-Control", "no-store")
-	head.Set("X-Accel-Buffering", "no") // nginx would collect events until it has a page of them
-	w.idle = h.opt.StreamIdle
-	w.unhurried()
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	if f == formatSSE {
-		retry := minRetry + h.opt.Jitter(retrySpread)
-		if _, err := io.WriteString(w, ": lading\nretry: "+strconv.Itoa(retry)+"\n\n"); err != nil {
-			return left(r, err)
-		}
-	}
-	return left(r, w.sent(r))
-}
-
 // streaming is a stream and how it is written.
 type streaming struct {
 	lading.Stream
@@ -132,28 +108,78 @@ type streaming struct {
 	data   lading.Data
 }
 
+// tell writes the stream that the request has led to, if it has. It is called
+// where little is on the stack: a stream waits for an hour, and its stack, with
+// all that a request needed, with it.
+func (h *handler) tell(w *response, r *http.Request, q *Request) {
+	if w.stream == nil {
+		return
+	}
+	defer h.streams.Add(-1)
+	defer w.stream.Close()
+	defer h.recover(w, r, q)
+	if err := h.openStream(w, r); err == nil && r.Method != http.MethodHead {
+		h.runStream(w, r, q)
+	} else if err != nil {
+		h.failStream(w, r, q, err)
+	}
+}
+
+// openStream sends the header, and in SSE what makes the first bytes of the
+// body: some readers tell that a stream is open by those.
+func (h *handler) openStream(w *response, r *http.Request) error {
+	head := w.Header()
+	head.Set("Content-Type", w.stream.format.mediaType())
+	head.Set("Cache-Control", "no-store")
+	head.Set("X-Accel-Buffering", "no") // nginx would collect events until it has a page of them
+	w.idle = h.opt.StreamIdle
+	w.unhurried()
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if w.stream.format == formatSSE {
+		retry := minRetry + h.opt.Jitter(retrySpread)
+		if _, err := io.WriteString(w, ": lading\nretry: "+strconv.Itoa(retry)+"\n\n"); err != nil {
+			return err
+		}
+	}
+	return w.sent(r)
+}
+
 // runStream writes events until there are no more, or the client leaves.
-func (h *handler) runStream(w *response, r *http.Request, q Request, s *streaming) (err error) {
+func (h *handler) runStream(w *response, r *http.Request, q *Request) {
 	h.opt.Streams.Opened()
 	why := StreamLeft
 	defer func() { h.opt.Streams.Ended(why) }()
+	ctx := r.Context()
 	for {
-		events := s.next(r.Context())
+		events := w.stream.next(ctx)
 		if len(events) == 0 {
-			return nil
+			return
 		}
 		end := h.complete(w, r, q, &events[len(events)-1])
-		if err := h.writeEvents(w, r, s, events); err != nil {
+		if err := h.writeEvents(w, r, events); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				why = StreamStalled
 			}
-			return left(r, err)
+			h.failStream(w, r, q, err)
+			return
 		}
 		if end != "" {
 			why = end
-			return nil
+			return
 		}
 	}
+}
+
+// failStream ends a stream that cannot be written. That the client has left is
+// how most streams end; a connection that stands still is cut.
+func (h *handler) failStream(w *response, r *http.Request, q *Request, err error) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) && (gone(err) || r.Context().Err() != nil) {
+		return
+	}
+	h.fail(w, r, *q, err)
 }
 
 // next returns what is to be written next, nothing at the end. A failure that
@@ -169,40 +195,33 @@ func (s *streaming) next(ctx context.Context) []lading.Event {
 	return []lading.Event{{Control: lading.ControlError, Err: asError(err)}}
 }
 
-// left is the error of a write to a client, nil where the client has left,
-// which is how most streams end. A connection that stands still is cut.
-func left(r *http.Request, err error) error {
-	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	if gone(err) || r.Context().Err() != nil {
-		return nil
-	}
-	return err
-}
-
 // complete tells how the stream ends, if this is its last event, and logs why
 // it failed.
-func (h *handler) complete(w *response, r *http.Request, q Request, last *lading.Event) (end StreamEnd) {
+func (h *handler) complete(w *response, r *http.Request, q *Request, last *lading.Event) (end StreamEnd) {
 	switch last.Control {
 	case lading.ControlGoaway:
 		return StreamEnd(last.Goaway.Reason)
 	case lading.ControlError:
-		if last.Err == nil {
-			last.Err = lading.ErrInternal
-		}
-		cause := error(last.Err)
-		last.Err = asError(h.listError(cause, q))
-		status, entry := entryOf(last.Err)
-		w.code = entry.Code
-		h.logError(r, requestID(w.Header(), r), status, last.Err, cause)
+		last.Err = h.streamFailure(w, r, *q, last.Err)
 		return StreamFailed
 	}
 	return ""
 }
 
+// streamFailure is what is told of an error in a stream; its cause is logged.
+func (h *handler) streamFailure(w *response, r *http.Request, q Request, e *lading.Error) *lading.Error {
+	if e == nil {
+		e = lading.ErrInternal
+	}
+	told := asError(h.listError(e, q))
+	status, entry := entryOf(told)
+	w.code = entry.Code
+	h.logError(r, requestID(w.Header(), r), status, told, e)
+	return told
+}
+
 // writeEvents writes what is ready, in as few pieces as may be, and sends it.
-func (h *handler) writeEvents(w *response, r *http.Request, s *streaming, events []lading.Event) error {
+func (h *handler) writeEvents(w *response, r *http.Request, events []lading.Event) error {
 	b := frames.Get().(*[]byte)
 	defer func() {
 		if cap(*b) <= maxBatch {
@@ -212,7 +231,7 @@ func (h *handler) writeEvents(w *response, r *http.Request, s *streaming, events
 	out, err := (*b)[:0], error(nil)
 	total := 0
 	for i := range events {
-		if out, err = s.append(out, &events[i]); err != nil {
+		if out, err = w.stream.append(out, &events[i]); err != nil {
 			return err
 		}
 		if len(out) < batch && i < len(events)-1 {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -100,10 +101,13 @@ func (s *streaming) appendData(b []byte, e *lading.Event) ([]byte, error) {
 	return append(b, "{}"...), nil
 }
 
+// appendJSON appends v as writeJSON writes it, on one line.
 func appendJSON(b []byte, v any) ([]byte, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
+	buf := bytes.NewBuffer(b)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return b, fmt.Errorf("marshal event: %w", err)
 	}
-	return append(b, raw...), nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
