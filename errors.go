@@ -146,6 +146,17 @@ func InvalidParameter(name, format string, args ...any) *Error {
 	return ErrParameterInvalid.With("parameter %s: %s", name, reason).WithDetail(ParameterDetail{name, reason})
 }
 
+// ExpiredDetail is the detail of CURSOR_EXPIRED.
+type ExpiredDetail struct {
+	// Reason is retention, or epoch where the catalog is not the one of then.
+	Reason string `json:"reason,omitempty"`
+	// Resync is the URL of the listing to begin again with, where there is
+	// one to tell.
+	Resync string `json:"resync,omitempty"`
+	// RetryAfter is when to do so, in seconds: different for each caller.
+	RetryAfter int `json:"retry_after_s"`
+}
+
 // AsError returns the *Error in err's chain, or INTERNAL with err as cause.
 func AsError(err error) *Error {
 	var e *Error
