@@ -34,6 +34,8 @@ type Catalog struct {
 	types namespaces // words of types that artifact_type has, by text
 	links *linkCache // nil where other processes may write
 	rules []Rule
+
+	retypeStep int // as the constant, but in tests
 }
 
 // Options are the parts of a Catalog that can be replaced.
@@ -64,7 +66,7 @@ func Open(ctx context.Context, db *sqldb.DB, opt Options) (*Catalog, error) {
 	if err := sqldb.Migrate(ctx, db, sub); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	c := &Catalog{db: db, now: opt.Now, rules: opt.Rules}
+	c := &Catalog{db: db, now: opt.Now, rules: opt.Rules, retypeStep: retypeStep}
 	if c.now == nil {
 		c.now = time.Now
 	}

@@ -43,6 +43,7 @@ type tagRow struct {
 	name          string
 	opened, actor int64
 	born, mod     int64
+	typ           int64 // the manifest's, or still the one before (see tagType)
 	to            *manifestRow
 }
 
@@ -135,28 +136,28 @@ func (ch *change) openTag(name string, to *manifestRow, previous int64) {
 func (ch *change) moveTag(t *tagRow, to *manifestRow) {
 	from := t.to
 	pos, rev := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Updated, Name: t.name, Digest: to.digest, Previous: from.digest,
-		Type: to.typ, PreviousType: from.typ, Flags: journal.Existed | journal.WasTagged | journal.IsTagged})
+		Type: to.typ, PreviousType: t.typ, Flags: journal.Existed | journal.WasTagged | journal.IsTagged})
 	ch.closeInterval(t, pos)
 	ch.tx.Exec(`UPDATE tag SET manifest=?,opened=?,actor=?,rev=?,mod=? WHERE id=?`, to.id, pos, ch.actor, rev, pos, t.id)
-	if from.typ == to.typ {
+	if t.typ == to.typ {
 		ch.feed.move(TagModified, t.mod, pos, to.typ, ch.feed.with(TypeList(to.typ))...)
 		return
 	}
 	ch.feed.move(TagModified, t.mod, pos, to.typ, ch.feed.lists...)
 	ch.feed.move(TagCreated, t.born, t.born, to.typ, ch.feed.lists...)
-	ch.feed.remove(TagModified, t.mod, TypeList(from.typ))
-	ch.feed.remove(TagCreated, t.born, TypeList(from.typ))
+	ch.feed.remove(TagModified, t.mod, TypeList(t.typ))
+	ch.feed.remove(TagCreated, t.born, TypeList(t.typ))
 	ch.feed.insert(TagModified, pos, t.id, to.typ, TypeList(to.typ))
 	ch.feed.insert(TagCreated, t.born, t.id, to.typ, TypeList(to.typ))
 }
 
 // closeTag ends a tag and leaves a tombstone.
 func (ch *change) closeTag(t *tagRow) {
-	pos, _ := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Deleted, Name: t.name, Previous: t.to.digest, PreviousType: t.to.typ,
+	pos, _ := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Deleted, Name: t.name, Previous: t.to.digest, PreviousType: t.typ,
 		Flags: journal.Existed | journal.WasTagged})
 	ch.closeInterval(t, pos)
 	ch.tx.Exec(`DELETE FROM tag WHERE id=?`, t.id)
-	lists := ch.feed.with(TypeList(t.to.typ))
+	lists := ch.feed.with(TypeList(t.typ))
 	ch.feed.remove(TagModified, t.mod, lists...)
 	ch.feed.remove(TagCreated, t.born, lists...)
 	ch.bury(TagGone, t.name, pos)

@@ -125,14 +125,14 @@ func (c *Catalog) deleteManifest(tx *sqldb.Tx, r *repositoryRow, lists []int64, 
 
 // tagsOf returns up to deleteStep of the tags that point to a manifest.
 func tagsOf(tx *sqldb.Tx, m *manifestRow) (out []*tagRow, err error) {
-	rows, err := tx.Query(tx.Context(), `SELECT id,name,opened,actor,born,mod FROM tag WHERE manifest=? ORDER BY name LIMIT ?`, m.id, deleteStep)
+	rows, err := tx.Query(tx.Context(), `SELECT t.id,t.name,t.opened,t.actor,t.born,t.mod,`+tagType+` FROM tag t JOIN manifest m ON m.id=t.manifest WHERE t.manifest=? ORDER BY t.name LIMIT ?`, m.id, deleteStep)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: tags of a manifest: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		t := &tagRow{to: m}
-		if err := rows.Scan(&t.id, &t.name, &t.opened, &t.actor, &t.born, &t.mod); err != nil {
+		if err := rows.Scan(&t.id, &t.name, &t.opened, &t.actor, &t.born, &t.mod, &t.typ); err != nil {
 			return nil, fmt.Errorf("catalog: tags of a manifest: %w", err)
 		}
 		out = append(out, t)
@@ -194,6 +194,7 @@ func (ch *change) dropManifest(m *manifestRow, blobs []int64, children [][]byte)
 		ch.tx.Exec(`DELETE FROM manifest_child WHERE repo=? AND child=? AND manifest=?`, ch.repo.id, d, m.id)
 	}
 	forgetMissing(ch.tx, m.id)
+	forgetRetyping(ch.tx, m.id)
 	d, _ := DecodeDigest(m.digest)
 	ch.bury(ManifestGone, tombstoneName(d), pos)
 	ch.repo.manifests--

@@ -100,10 +100,13 @@ func parsePlatform(s string) *ocispec.Platform {
 }
 
 const (
-	descColumns  = `m.digest,m.media_type,m.type,m.size,m.platform,m.annotations,m.shown,m.subject`
+	// tagType is the type of a tag t of the manifest m: the manifest's or, as
+	// long as the tag was not told of a change of that, the one before.
+	tagType      = `COALESCE((SELECT x.was FROM retyping x WHERE x.manifest=t.manifest AND x.pos>t.mod),m.type)`
+	descColumns  = `m.size,m.platform,m.annotations,m.shown,m.subject`
 	repoColumns  = `r.id,r.name,r.incarnation,r.born`
-	tagColumns   = `t.id,t.name,t.rev,t.born,t.mod,t.previous,` + descColumns
-	manifestCols = `m.id,m.tagged,m.rev,m.born,m.mod,m.previous,` + descColumns
+	tagColumns   = `t.id,t.name,t.rev,t.born,t.mod,t.previous,m.digest,m.media_type,` + tagType + `,` + descColumns
+	manifestCols = `m.id,m.tagged,m.rev,m.born,m.mod,m.previous,m.digest,m.media_type,m.type,` + descColumns
 )
 
 func (it *Item) descFields() []any {

@@ -20,14 +20,15 @@ type Narrow struct {
 // Active reports whether anything is left out.
 func (n Narrow) Active() bool { return n.Types != nil || n.Tagged != nil }
 
-// where is the condition on a manifest m, with its arguments appended.
-func (n Narrow) where(args []any) (string, []any) {
+// where is the condition on a manifest m, with its arguments appended; typ is
+// the column of the type.
+func (n Narrow) where(typ string, args []any) (string, []any) {
 	text := ""
 	if n.Types != nil {
 		if len(n.Types) == 0 {
 			return " AND 1=0", args
 		}
-		text = " AND m.type IN " + sqldb.In(inSize(len(n.Types)))
+		text = " AND " + typ + " IN " + sqldb.In(inSize(len(n.Types)))
 		args = inArgs(args, n.Types)
 	}
 	if n.Tagged != nil {
@@ -51,7 +52,7 @@ func (c *Catalog) TagsWithin(ctx context.Context, q sqldb.Querier, repo Reposito
 			after = "\x7f"
 		}
 	}
-	where, args := narrow.where([]any{repo.ID, after, scan})
+	where, args := narrow.where(tagType, []any{repo.ID, after, scan})
 	rows, err := q.Query(ctx, `SELECT `+tagColumns+` FROM (SELECT id,manifest FROM tag WHERE repo=? AND name`+cmp+`? ORDER BY name`+dir+` LIMIT ?) w
 		JOIN manifest m ON m.id=w.manifest JOIN tag t ON t.id=w.id WHERE 1=1`+where+` ORDER BY t.name`+dir, args...)
 	if items, err = c.inRepository(ctx, q, repo, rows, err, tagFields); err != nil {
@@ -70,11 +71,7 @@ func (c *Catalog) ManifestsWithin(ctx context.Context, q sqldb.Querier, repo Rep
 			from = []byte{0xff, 0xff}
 		}
 	}
-	where, args := Narrow{Tagged: narrow.Tagged}.where([]any{repo.ID, from, scan})
-	if narrow.Types != nil { // the window has the type from the index alone
-		types, more := Narrow{Types: narrow.Types}.where(nil)
-		where, args = where+replaceType(types), append(args, more...)
-	}
+	where, args := narrow.where("w.wtype", []any{repo.ID, from, scan}) // the window has the type from the index alone
 	rows, err := q.Query(ctx, `SELECT `+manifestCols+` FROM (SELECT id AS wid,type AS wtype FROM manifest WHERE repo=? AND digest`+cmp+`? ORDER BY digest`+dir+` LIMIT ?) w
 		JOIN manifest m ON m.id=w.wid WHERE 1=1`+where+` ORDER BY m.digest`+dir, args...)
 	if items, err = c.inRepository(ctx, q, repo, rows, err, manifestFields); err != nil {
@@ -87,14 +84,6 @@ func (c *Catalog) ManifestsWithin(ctx context.Context, q sqldb.Querier, repo Rep
 	}
 	d, err := DecodeDigest(last)
 	return items, string(d), err
-}
-
-func replaceType(where string) string {
-	const from = " AND m.type"
-	if len(where) > len(from) && where[:len(from)] == from {
-		return " AND w.wtype" + where[len(from):]
-	}
-	return where
 }
 
 func noEnd(err error) error {

@@ -82,7 +82,7 @@ func gather[T any](tx *sqldb.Tx, scan func(sqldb.Rows, *T) error, sql string, ar
 func (p *purge) tags() (int, error) {
 	type row struct{ id, born, mod, typ int64 }
 	found, err := gather(p.tx, func(r sqldb.Rows, v *row) error { return r.Scan(&v.id, &v.born, &v.mod, &v.typ) },
-		`SELECT t.id,t.born,t.mod,m.type FROM tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo=? LIMIT ?`, p.repo, purgeStep)
+		`SELECT t.id,t.born,t.mod,`+tagType+` FROM tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo=? LIMIT ?`, p.repo, purgeStep)
 	for _, t := range found {
 		lists := p.feed.with(TypeList(t.typ))
 		p.feed.remove(TagModified, t.mod, lists...)
@@ -101,6 +101,7 @@ func (p *purge) manifests() (int, error) {
 		p.feed.remove(ManifestModified, m.mod, lists...)
 		p.feed.remove(ManifestCreated, m.born, lists...)
 		p.tx.Exec(`DELETE FROM content WHERE manifest=?`, m.id)
+		forgetRetyping(p.tx, m.id)
 		p.tx.Exec(`DELETE FROM manifest WHERE id=?`, m.id)
 	}
 	return len(found), err

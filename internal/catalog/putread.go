@@ -143,13 +143,13 @@ func scanDigests(rows sqldb.Rows, found map[string]bool) error {
 	return rows.Err()
 }
 
-const selectTags = `SELECT t.id,t.name,t.opened,t.actor,t.born,t.mod,m.id,m.type,m.size,m.digest,m.tagged,m.born,m.mod
+const selectTags = `SELECT t.id,t.name,t.opened,t.actor,t.born,t.mod,` + tagType + `,m.id,m.type,m.size,m.digest,m.tagged,m.born,m.mod
 	FROM tag t JOIN manifest m ON m.id=t.manifest`
 
 func scanTags(rows sqldb.Rows, into map[string]*tagRow) error {
 	for rows.Next() {
 		t := &tagRow{to: &manifestRow{}}
-		if err := rows.Scan(&t.id, &t.name, &t.opened, &t.actor, &t.born, &t.mod,
+		if err := rows.Scan(&t.id, &t.name, &t.opened, &t.actor, &t.born, &t.mod, &t.typ,
 			&t.to.id, &t.to.typ, &t.to.size, &t.to.digest, &t.to.tagged, &t.to.born, &t.to.mod); err != nil {
 			return err
 		}

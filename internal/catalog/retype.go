@@ -1,184 +1,18 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading/internal/journal"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
-// Walk is how far what is stored in a shard was typed again: what was put after
-// Pos, up to Ends, has still to be looked at. What was put after Ends was typed
-// by the walk's generation, or a later one.
-type Walk struct {
-	Shard     int
-	Pos, Ends int64
-}
-
-// Walks returns the walk of a generation in each shard, and begins those that
-// have not begun.
-//
-// Errors: ErrStaleType when it is not the current generation any more.
-func (c *Catalog) Walks(ctx context.Context, generation int64) ([]Walk, error) {
-	out := make([]Walk, c.db.Shards())
-	for shard := range out {
-		err := c.db.Update(ctx, shard, func(tx *sqldb.Tx) error {
-			w := &out[shard]
-			w.Shard = shard
-			var of int64
-			err := tx.QueryRow(tx.Context(), `SELECT generation,pos,ends FROM typing_walk WHERE shard=?`, shard).Scan(&of, &w.Pos, &w.Ends)
-			if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
-				return fmt.Errorf("catalog: walk: %w", err)
-			}
-			t, err := typing(tx.Context(), tx)
-			if err != nil {
-				return err
-			}
-			if t.Generation != generation {
-				return ErrStaleType
-			}
-			if of == generation {
-				return nil
-			}
-			// Under the lock of the head, and so after every push that was
-			// typed by an older generation.
-			w.Pos, w.Ends = 0, journal.From(tx).Pos()
-			tx.Exec(`INSERT INTO typing_walk(shard,generation,pos,ends) VALUES(?,?,?,?)
-				ON CONFLICT(shard) DO UPDATE SET generation=excluded.generation,pos=excluded.pos,ends=excluded.ends`, shard, generation, w.Pos, w.Ends)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// SaveWalk keeps how far a walk of a generation has come.
-func (c *Catalog) SaveWalk(ctx context.Context, generation int64, w Walk) error {
-	_, err := c.db.ExecDirect(ctx, `UPDATE typing_walk SET pos=? WHERE shard=? AND generation=? AND pos<?`, w.Pos, w.Shard, generation, w.Pos)
-	if err != nil {
-		return fmt.Errorf("catalog: walk: %w", err)
-	}
-	return nil
-}
-
-// EndWalk keeps that what is stored was brought up to a generation, unless
-// there is a later one.
-func (c *Catalog) EndWalk(ctx context.Context, generation int64) error {
-	if _, err := c.db.ExecDirect(ctx, `UPDATE typing SET walked=definitions WHERE id=0 AND generation=?`, generation); err != nil {
-		return fmt.Errorf("catalog: walk: %w", err)
-	}
-	return nil
-}
-
-// Stored is a stored manifest as the walk looks at it.
-type Stored struct {
-	ID         int64
-	Repository string
-	Digest     digest.Digest
-	MediaType  string
-	Bytes      []byte
-	Type       Type
-	Shown      string
-
-	repo, pos, size int64
-}
-
-// walkBytes is about how many bytes of manifests are looked at in one step.
-const walkBytes = 4 << 20
-
-// Walked returns up to n manifests that a walk comes to next, fewer where they
-// are large, and the walk behind them.
-func (c *Catalog) Walked(ctx context.Context, w Walk, n int) (out []*Stored, next Walk, err error) {
-	err = c.db.View(ctx, func(q sqldb.Querier) error {
-		next = w
-		entries, err := c.Scan(ctx, q, Stream{Kind: ManifestCreated, List: RegistryList, Shard: w.Shard}, Span{After: w.Pos, Until: w.Ends}, n)
-		if err != nil {
-			return err
-		}
-		if len(entries) < n {
-			next.Pos = w.Ends
-		} else {
-			next.Pos = entries[len(entries)-1].Pos
-		}
-		pos := make(map[int64]int64, len(entries))
-		ids := make([]int64, 0, len(entries))
-		for _, e := range entries {
-			pos[e.Item] = e.Pos
-			ids = append(ids, e.Item)
-		}
-		if out, err = c.stored(ctx, q, ids); err != nil {
-			return err
-		}
-		for _, s := range out {
-			s.pos = pos[s.ID]
-		}
-		slices.SortFunc(out, func(a, b *Stored) int { return int(a.pos - b.pos) })
-		total := int64(0)
-		for i, s := range out {
-			if total += s.size; i > 0 && total > walkBytes {
-				out, next.Pos = out[:i], out[i-1].pos
-				break
-			}
-			if err := c.readStored(ctx, q, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return out, next, err
-}
-
-// stored returns those of the manifests whose repositories live, without what
-// readStored reads.
-func (c *Catalog) stored(ctx context.Context, q sqldb.Querier, ids []int64) (out []*Stored, err error) {
-	for chunk := range slices.Chunk(ids, inStep) {
-		rows, err := q.Query(ctx, `SELECT m.id,m.repo,r.name,m.size FROM manifest m JOIN repository r ON r.id=m.repo WHERE m.id IN `+sqldb.In(inSize(len(chunk))), inArgs(nil, chunk)...)
-		if err != nil {
-			return nil, fmt.Errorf("catalog: walk: %w", err)
-		}
-		for rows.Next() {
-			s := &Stored{}
-			if err := rows.Scan(&s.ID, &s.repo, &s.Repository, &s.size); err != nil {
-				rows.Close()
-				return nil, fmt.Errorf("catalog: walk: %w", err)
-			}
-			out = append(out, s)
-		}
-		rows.Close()
-		if err := rows.Err(); err != nil {
-			return nil, fmt.Errorf("catalog: walk: %w", err)
-		}
-	}
-	return out, nil
-}
-
-func (c *Catalog) readStored(ctx context.Context, q sqldb.Querier, s *Stored) error {
-	var enc []byte
-	var mediaType, typ int64
-	var shown sql.NullString
-	err := q.QueryRow(ctx, `SELECT m.digest,m.media_type,m.type,m.shown,c.bytes FROM manifest m JOIN content c ON c.manifest=m.id WHERE m.id=?`, s.ID).
-		Scan(&enc, &mediaType, &typ, &shown, &s.Bytes)
-	if err != nil {
-		return fmt.Errorf("catalog: walk: manifest %d: %w", s.ID, err)
-	}
-	s.Shown = shown.String
-	if s.Digest, err = DecodeDigest(enc); err != nil {
-		return err
-	}
-	if s.MediaType, err = c.Word(ctx, q, mediaType); err != nil {
-		return err
-	}
-	s.Type, err = c.Type(ctx, q, typ)
-	return err
-}
+// retypeStep bounds the tags that one transaction tells of. It is less than
+// deleteStep: in the feed, a tag that changes its type is four rows more.
+const retypeStep = 250
 
 // Retyped is what a stored manifest has become.
 type Retyped struct {
@@ -187,41 +21,47 @@ type Retyped struct {
 	Shown string
 }
 
-// Retype gives manifests of a repository other types or shown fields, in one
-// transaction: each that changes is journalled, and so is each tag that points
-// to it. What is gone by now is left out.
+// Retype gives manifests of a repository other types or shown fields, as many
+// of the first ones as one transaction should: each that changes is journalled,
+// and so is each tag that points to it. It returns those that are left, to be
+// given to it again. What is gone by now is left out.
+//
+// A manifest with more tags than that is journalled with the first of them, the
+// others follow in transactions of their own (see Unfinished). Until then they
+// are to all readers what they were.
 //
 // Errors: ErrStaleType when generation is not the current one any more: what
 // was found by it may be wrong.
-func (c *Catalog) Retype(ctx context.Context, generation int64, repo string, items []Retyped) error {
+func (c *Catalog) Retype(ctx context.Context, generation int64, repo string, items []Retyped) (left []Retyped, err error) {
 	lists, err := c.lists(ctx, repo)
-	if err != nil {
-		return err
+	if err != nil || len(items) == 0 {
+		return nil, err
 	}
-	for chunk := range slices.Chunk(items, inStep) {
-		r := &retype{c: c, name: repo, lists: lists, generation: generation, items: map[int64]Retyped{}, words: map[int64]int64{}}
-		for _, it := range chunk {
-			r.items[it.ID] = it
-			r.ids = append(r.ids, it.ID)
-		}
-		if err := r.findWords(ctx); err != nil {
-			return err
-		}
-		if err := c.db.Update(ctx, c.Shard(repo), r.run); err != nil {
-			return err
-		}
+	items = slices.SortedFunc(slices.Values(items), func(a, b Retyped) int { return cmp.Compare(a.ID, b.ID) })
+	r := &retype{c: c, name: repo, lists: lists, generation: generation, ids: make([]int64, 0, inStep), items: map[int64]Retyped{}, words: map[int64]int64{}}
+	for _, it := range items[:min(len(items), inStep)] {
+		r.items[it.ID] = it
+		r.ids = append(r.ids, it.ID)
 	}
-	return nil
+	if err := r.findWords(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.db.Update(ctx, c.Shard(repo), r.run); err != nil {
+		return nil, err
+	}
+	return items[r.done:], nil
 }
 
+// retype is one Retype. run may be called more than once.
 type retype struct {
 	c          *Catalog
 	name       string
 	lists      []int64
 	generation int64
-	ids        []int64
+	ids        []int64 // in order
 	items      map[int64]Retyped
 	words      map[int64]int64 // by manifest
+	done       int             // of ids
 }
 
 // findWords adds the words that are missing, outside of the transaction. The
@@ -259,6 +99,7 @@ func (r *retype) findWords(ctx context.Context) error {
 }
 
 func (r *retype) run(tx *sqldb.Tx) error {
+	r.done = 0
 	t, err := typing(tx.Context(), tx)
 	if err != nil {
 		return err
@@ -267,23 +108,69 @@ func (r *retype) run(tx *sqldb.Tx) error {
 		return ErrStaleType
 	}
 	repo, err := loadRepository(tx, r.name)
-	if err != nil || repo == nil || repo.born == 0 {
+	if err != nil {
 		return err
 	}
-	changed, err := r.changed(tx, repo.id)
-	if err != nil || len(changed) == 0 {
-		return err
+	if repo == nil || repo.born == 0 {
+		r.done = len(r.ids)
+		return nil
 	}
-	tags, err := tagsOfAll(tx, changed)
+	// A manifest changes again when all its tags have been told of the last
+	// time: there are no three types at once.
+	begun, err := retypings(tx, repo, r.ids)
 	if err != nil {
 		return err
 	}
 	ch := r.c.newChange(tx, repo, r.lists, 0)
+	if len(begun) > 0 {
+		_, err := ch.goOn(begun[0])
+		return err
+	}
+	return r.change(ch)
+}
+
+// change changes manifests with all their tags, or the first one with its
+// first tags.
+func (r *retype) change(ch *change) error {
+	changed, err := r.changed(ch.tx, ch.repo.id)
+	r.done = len(r.ids)
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	tags, err := tagsOfAll(ch.tx, changed, r.c.retypeStep+1)
+	if err != nil {
+		return err
+	}
+	if len(tags) > r.c.retypeStep { // those of the last one are not all
+		i := slices.Index(changed, tags[len(tags)-1].to)
+		if i == 0 {
+			r.begin(ch, changed[0], tags[:r.c.retypeStep])
+			return nil
+		}
+		r.done, _ = slices.BinarySearch(r.ids, changed[i].id)
+		changed = changed[:i]
+	}
 	for _, m := range changed {
-		ch.retype(m, r.words[m.id], r.items[m.id].Shown, tags[m.id])
+		was := m.typ
+		ch.retype(m, r.words[m.id], r.items[m.id].Shown)
+		for ; len(tags) > 0 && tags[0].to == m; tags = tags[1:] {
+			ch.retypeTag(tags[0], was)
+		}
 	}
 	ch.finish()
 	return nil
+}
+
+// begin changes a manifest with its first tags.
+func (r *retype) begin(ch *change, m *manifestRow, tags []*tagRow) {
+	was := m.typ
+	ch.retype(m, r.words[m.id], r.items[m.id].Shown)
+	ch.tx.Exec(`INSERT INTO retyping(manifest,pos,was,after) VALUES(?,?,?,?)`, m.id, m.mod, was, tags[len(tags)-1].name)
+	for _, t := range tags {
+		ch.retypeTag(t, was)
+	}
+	ch.finish()
+	r.done, _ = slices.BinarySearch(r.ids, m.id)
 }
 
 // changed returns those of the manifests that are there and are something
@@ -309,36 +196,34 @@ func (r *retype) changed(tx *sqldb.Tx, repo int64) (out []*manifestRow, _ error)
 	return out, rows.Err()
 }
 
-// tagsOfAll are the tags that point to each of the manifests, in order.
-func tagsOfAll(tx *sqldb.Tx, manifests []*manifestRow) (map[int64][]*tagRow, error) {
+// tagsOfAll are the first n tags that point to the manifests, in their order and
+// that of the names.
+func tagsOfAll(tx *sqldb.Tx, manifests []*manifestRow, n int) (out []*tagRow, _ error) {
 	ids := make([]int64, 0, len(manifests))
 	byID := map[int64]*manifestRow{}
 	for _, m := range manifests {
 		ids = append(ids, m.id)
 		byID[m.id] = m
 	}
-	rows, err := tx.Query(tx.Context(), `SELECT id,name,born,mod,manifest FROM tag WHERE manifest IN `+sqldb.In(inSize(len(ids)))+` ORDER BY manifest,name`, inArgs(nil, ids)...)
+	rows, err := tx.Query(tx.Context(), `SELECT id,name,born,mod,manifest FROM tag WHERE manifest IN `+sqldb.In(inSize(len(ids)))+` ORDER BY manifest,name LIMIT ?`,
+		append(inArgs(nil, ids), n)...)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: retype: %w", err)
 	}
 	defer rows.Close()
-	out := map[int64][]*tagRow{}
 	for rows.Next() {
 		t, to := &tagRow{}, int64(0)
 		if err := rows.Scan(&t.id, &t.name, &t.born, &t.mod, &to); err != nil {
 			return nil, fmt.Errorf("catalog: retype: %w", err)
 		}
 		t.to = byID[to]
-		out[to] = append(out[to], t)
+		out = append(out, t)
 	}
 	return out, rows.Err()
 }
 
-// retype gives a manifest another type or other shown fields, and tells of it
-// and of the tags that point to it. Those go on pointing there, so that their
-// intervals do too: a row about a tag whose digest and previous digest are the
-// same is one of these.
-func (ch *change) retype(m *manifestRow, typ int64, shown string, tags []*tagRow) {
+// retype gives a manifest another type or other shown fields, and tells of it.
+func (ch *change) retype(m *manifestRow, typ int64, shown string) {
 	old := m.typ
 	m.typ = typ
 	pos, rev := ch.record(journal.Row{Kind: journal.Manifest, Action: journal.Updated, Digest: m.digest, Type: typ, PreviousType: old, Flags: m.flags() | journal.Existed})
@@ -349,12 +234,17 @@ func (ch *change) retype(m *manifestRow, typ int64, shown string, tags []*tagRow
 	ch.retypeFeed(ManifestModified, ManifestCreated, m.mod, m.born, pos, m.id, old, typ, lists)
 	ch.tx.Exec(`UPDATE manifest SET type=?,shown=?,mod=?,rev=? WHERE id=?`, typ, nullable(shown), pos, rev, m.id)
 	m.mod = pos
-	for _, t := range tags {
-		pos, rev := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Updated, Name: t.name, Digest: m.digest, Previous: m.digest,
-			Type: typ, PreviousType: old, Flags: journal.Existed | journal.WasTagged | journal.IsTagged})
-		ch.retypeFeed(TagModified, TagCreated, t.mod, t.born, pos, t.id, old, typ, ch.feed.lists)
-		ch.tx.Exec(`UPDATE tag SET mod=?,rev=? WHERE id=?`, pos, rev, t.id)
-	}
+}
+
+// retypeTag tells of a tag whose manifest has changed. It goes on pointing
+// there, so that its interval does too: a row about a tag whose digest and
+// previous digest are the same is one of these.
+func (ch *change) retypeTag(t *tagRow, was int64) {
+	m := t.to
+	pos, rev := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Updated, Name: t.name, Digest: m.digest, Previous: m.digest,
+		Type: m.typ, PreviousType: was, Flags: journal.Existed | journal.WasTagged | journal.IsTagged})
+	ch.retypeFeed(TagModified, TagCreated, t.mod, t.born, pos, t.id, was, m.typ, ch.feed.lists)
+	ch.tx.Exec(`UPDATE tag SET mod=?,rev=? WHERE id=?`, pos, rev, t.id)
 }
 
 // retypeFeed moves an item to a new position in the lists that it stays in, and

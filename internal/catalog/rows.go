@@ -80,22 +80,22 @@ func (c *Catalog) inRepository(ctx context.Context, q sqldb.Querier, repo Reposi
 // AllTagsOf returns all tags of several repositories that narrow keeps, in the
 // order of the repositories given. The caller knows that there are few.
 func (c *Catalog) AllTagsOf(ctx context.Context, q sqldb.Querier, repos []RepositoryItem, narrow Narrow) ([]*Item, error) {
-	return c.allOf(ctx, q, repos, narrow, `SELECT `+tagColumns+`,t.repo FROM tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo IN %s%s ORDER BY t.repo,t.name`, tagFields)
+	return c.allOf(ctx, q, repos, narrow, tagType, `SELECT `+tagColumns+`,t.repo FROM tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo IN %s%s ORDER BY t.repo,t.name`, tagFields)
 }
 
 // AllManifestsOf is AllTagsOf for manifests.
 func (c *Catalog) AllManifestsOf(ctx context.Context, q sqldb.Querier, repos []RepositoryItem, narrow Narrow) ([]*Item, error) {
-	return c.allOf(ctx, q, repos, narrow, `SELECT `+manifestCols+`,m.repo FROM manifest m WHERE m.repo IN %s%s ORDER BY m.repo,m.digest`, manifestFields)
+	return c.allOf(ctx, q, repos, narrow, "m.type", `SELECT `+manifestCols+`,m.repo FROM manifest m WHERE m.repo IN %s%s ORDER BY m.repo,m.digest`, manifestFields)
 }
 
-func (c *Catalog) allOf(ctx context.Context, q sqldb.Querier, repos []RepositoryItem, narrow Narrow, text string, fields func(*Item) []any) ([]*Item, error) {
+func (c *Catalog) allOf(ctx context.Context, q sqldb.Querier, repos []RepositoryItem, narrow Narrow, typ, text string, fields func(*Item) []any) ([]*Item, error) {
 	ids, byRepo := make([]int64, 0, len(repos)), make(map[int64][]*Item, len(repos))
 	for _, r := range repos {
 		ids = append(ids, r.ID)
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), inStep)
-		where, args := narrow.where(inArgs(nil, ids[:n]))
+		where, args := narrow.where(typ, inArgs(nil, ids[:n]))
 		rows, err := q.Query(ctx, fmt.Sprintf(text, sqldb.In(inSize(n)), where), args...)
 		items, err := collect(rows, err, fields, repoID)
 		if err != nil {

@@ -35,8 +35,8 @@ type Entry struct {
 var streamSQL = map[FeedKind]struct{ cols, from, pos string }{
 	ManifestModified: {"mod,id,type", "manifest WHERE repo=?", "mod"},
 	ManifestCreated:  {"born,id,type", "manifest WHERE repo=?", "born"},
-	TagModified:      {"t.mod,t.id,m.type", "tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo=?", "t.mod"},
-	TagCreated:       {"t.born,t.id,m.type", "tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo=?", "t.born"},
+	TagModified:      {"t.mod,t.id," + tagType, "tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo=?", "t.mod"},
+	TagCreated:       {"t.born,t.id," + tagType, "tag t JOIN manifest m ON m.id=t.manifest WHERE t.repo=?", "t.born"},
 	ManifestGone:     {"mod,id,0", "tombstone WHERE repo=? AND kind=5", "mod"},
 	TagGone:          {"mod,id,0", "tombstone WHERE repo=? AND kind=6", "mod"},
 	RepositoryLive:   {"born,id,0", "repository WHERE id=?", "born"},

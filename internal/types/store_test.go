@@ -60,12 +60,14 @@ func (w *world) write(file, text string) {
 // catchUp types again what is stored; every config is the same.
 func (w *world) catchUp(s *Store) {
 	w.T.Helper()
-	w.Must(s.CatchUp(context.Background(), func(context.Context, string, []byte) ([]byte, error) {
-		return []byte(`{"version":"1.2"}`), nil
-	}))
+	w.Must(s.CatchUp(context.Background(), oneConfig))
 	for _, problem := range catalogcheck.Check(context.Background(), w.DB) {
 		w.T.Error(problem)
 	}
+}
+
+func oneConfig(context.Context, string, []byte) ([]byte, error) {
+	return []byte(`{"version":"1.2"}`), nil
 }
 
 // push puts a manifest as a push does.
@@ -238,6 +240,44 @@ func TestRetyping(t *testing.T) {
 		w.want("without", "0 widget, 0 gizmo, 15 unknown")
 		if n := w.Count("manifest", "shown IS NOT NULL"); n != 0 {
 			t.Errorf("%d manifests show fields of no type", n)
+		}
+	})
+}
+
+// A walk that is stopped between the steps of a manifest with very many tags is
+// gone on with by the next one, which finds the manifest itself as it should be.
+func TestStoppedBetweenSteps(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		tags := make([]string, 1100)
+		for i := range tags {
+			tags[i] = fmt.Sprint("v", i)
+		}
+		w.push(w.store, "acme/web", "many", widgetType, tags...)
+		if _, err := w.store.PutDefinition(context.Background(), "widget", []byte(widget("widget"))); err != nil {
+			t.Fatal(err)
+		}
+		rows := w.Count("journal", "1=1")
+		ctx, stop := context.WithCancel(context.Background())
+		go func() {
+			for ctx.Err() == nil {
+				changed := w.Cat.Journal().Changed()
+				if begun, err := w.Cat.Unfinished(ctx); err != nil || len(begun) > 0 {
+					stop()
+				}
+				<-changed
+			}
+		}()
+		err := w.store.CatchUp(ctx, oneConfig)
+		begun, _ := w.Cat.Unfinished(context.Background())
+		if !errors.Is(err, context.Canceled) || len(begun) != 1 {
+			t.Fatalf("stopped: %v, begun: %v", err, begun)
+		}
+		w.catchUp(w.open())
+		if begun, err := w.Cat.Unfinished(context.Background()); err != nil || len(begun) > 0 {
+			t.Errorf("begun: %v %v", begun, err)
+		}
+		if told := w.Count("journal", "1=1") - rows; told != 1101 {
+			t.Errorf("%d rows tell of it", told)
 		}
 	})
 }

@@ -49,7 +49,7 @@ func (s *Store) CatchUp(ctx context.Context, configs Configs) error {
 	if t.Generation != st.generation {
 		return catalog.ErrStaleType
 	}
-	r := &retyper{Store: s, st: st, configs: configs}
+	r := &retyper{Store: s, st: st, configs: configs, pace: pace{journal: s.cat.Journal()}}
 	if r.changed, err = changedNames(t); err != nil {
 		return err
 	}
@@ -57,6 +57,11 @@ func (s *Store) CatchUp(ctx context.Context, configs Configs) error {
 		if err := r.run(ctx); err != nil {
 			return err
 		}
+	}
+	// What was begun and not finished is not found by a walk: the manifest
+	// itself is what it should be.
+	if err := r.finish(ctx); err != nil {
+		return err
 	}
 	if t.Walked != t.Definitions {
 		return s.cat.EndWalk(ctx, st.generation)
@@ -126,6 +131,7 @@ type retyper struct {
 	st      *state
 	configs Configs
 	changed map[string]bool
+	pace    pace
 	seen    int
 	written int
 }
@@ -137,11 +143,7 @@ func (r *retyper) run(ctx context.Context) error {
 	}
 	for _, w := range walks {
 		for w.Pos < w.Ends {
-			began := time.Now()
 			if w, err = r.step(ctx, w); err != nil {
-				return err
-			}
-			if err := r.rest(ctx, time.Since(began)); err != nil {
 				return err
 			}
 		}
@@ -152,39 +154,58 @@ func (r *retyper) run(ctx context.Context) error {
 	return nil
 }
 
-// share is how many times as long as a step took the walk rests where others
-// write: it slows them down by a tenth at most.
-const share = 10
-
-// rest leaves the catalog to others: as long as the step took or, when
-// somebody wrote meanwhile, many times as long.
-func (r *retyper) rest(ctx context.Context, d time.Duration) error {
-	written := r.cat.Journal().Changed()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	case <-written:
-	}
-	t.Reset(share * d)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
+// finish tells the tags of manifests with very many of them what was begun and
+// not finished: by this replica before it was stopped, or by another.
+func (r *retyper) finish(ctx context.Context) error {
+	for {
+		begun, err := r.cat.Unfinished(ctx)
+		if err != nil || len(begun) == 0 {
+			return err
+		}
+		for _, u := range begun {
+			for more := true; more; {
+				err := r.pace.run(ctx, func() (err error) {
+					more, err = r.cat.Finish(ctx, u)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+		}
 	}
 }
 
 // step looks at some manifests and writes those that have changed.
-func (r *retyper) step(ctx context.Context, w catalog.Walk) (catalog.Walk, error) {
+func (r *retyper) step(ctx context.Context, w catalog.Walk) (next catalog.Walk, err error) {
+	byRepo := map[string][]catalog.Retyped{}
+	err = r.pace.run(ctx, func() (err error) {
+		next, err = r.look(ctx, w, byRepo)
+		return err
+	})
+	if err != nil {
+		return w, err
+	}
+	for repo, items := range byRepo {
+		for len(items) > 0 {
+			err := r.pace.run(ctx, func() (err error) {
+				items, err = r.cat.Retype(ctx, r.st.generation, repo, items)
+				return err
+			})
+			if err != nil {
+				return w, err
+			}
+		}
+	}
+	return next, r.cat.SaveWalk(ctx, r.st.generation, next)
+}
+
+// look gathers those of the next manifests that have changed.
+func (r *retyper) look(ctx context.Context, w catalog.Walk, byRepo map[string][]catalog.Retyped) (catalog.Walk, error) {
 	stored, next, err := r.cat.Walked(ctx, w, r.opt.Page)
 	if err != nil {
 		return w, err
 	}
-	byRepo := map[string][]catalog.Retyped{}
 	for _, m := range stored {
 		now, err := r.retype(ctx, m)
 		if err != nil {
@@ -196,12 +217,7 @@ func (r *retyper) step(ctx context.Context, w catalog.Walk) (catalog.Walk, error
 		}
 	}
 	r.seen += len(stored)
-	for repo, items := range byRepo {
-		if err := r.cat.Retype(ctx, r.st.generation, repo, items); err != nil {
-			return w, err
-		}
-	}
-	return next, r.cat.SaveWalk(ctx, r.st.generation, next)
+	return next, nil
 }
 
 // retype tells what a stored manifest is by the definitions of now. The config

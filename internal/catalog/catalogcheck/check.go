@@ -29,6 +29,8 @@ const maxProblems = 40
 //     positions and under its type;
 //   - a manifest has the bytes of its digest, what it refers to is there (or,
 //     of blobs, recorded as missing), and all counters are right;
+//   - only of manifests that are there it is kept how far their tags were told
+//     of a change of type;
 //   - the word of each manifest's type is found by its short name and media
 //     type;
 //   - no row is left of a repository that is neither there nor being purged.
@@ -75,6 +77,7 @@ type checker struct {
 	namespace map[string]int64       // id by name
 	words     map[int64]bool         // ids
 	types     map[int64]bool         // words of artifact_type
+	retyping  map[int64]*retyping    // by manifest
 	lastPast  map[string]*past       // the newest by name
 	live      map[string]*repository // born, by name
 }
@@ -127,6 +130,10 @@ func (c *checker) index() {
 	}
 	for _, w := range c.t.words {
 		c.words[w.id] = true
+	}
+	c.retyping = map[int64]*retyping{}
+	for _, r := range c.t.retypings {
+		c.retyping[r.manifest] = r
 	}
 	for _, a := range c.t.types {
 		c.types[a.word] = true

@@ -104,9 +104,13 @@ func (c *checker) wantTags(want map[feedRow]bool) {
 		if !ok || m == nil {
 			continue // reported
 		}
-		lists := append(c.lists(name), noType-m.typ)
-		put(want, tagModified, t.mod, t.id, m.typ, lists...)
-		put(want, tagCreated, t.born, t.id, m.typ, lists...)
+		typ := m.typ
+		if x := c.retyping[m.id]; x != nil && t.mod < x.pos {
+			typ = x.was // it has still to be told of
+		}
+		lists := append(c.lists(name), noType-typ)
+		put(want, tagModified, t.mod, t.id, typ, lists...)
+		put(want, tagCreated, t.born, t.id, typ, lists...)
 	}
 }
 

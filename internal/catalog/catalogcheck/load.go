@@ -26,6 +26,7 @@ type tables struct {
 	namespaces   []*namespace
 	words        []*word
 	types        []*artifactType // artifact_type
+	retypings    []*retyping
 	feed         []feedRow
 	heads        []*head
 	journal      []*journalRow // by shard and position
@@ -117,6 +118,8 @@ type artifactType struct {
 	short, media string
 }
 
+type retyping struct{ manifest, pos, was int64 }
+
 type feedRow struct{ list, kind, shard, pos, item, typ int64 }
 
 type head struct{ shard, seq, pos, nextID, floor, journalFloor int64 }
@@ -165,6 +168,7 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 		read(ctx, q, &t.namespaces, `SELECT id,name FROM namespace`, func(n *namespace) []any { return []any{&n.id, &n.name} }),
 		read(ctx, q, &t.words, `SELECT id,text FROM word`, func(w *word) []any { return []any{&w.id, &w.text} }),
 		read(ctx, q, &t.types, `SELECT word,short,media FROM artifact_type`, func(a *artifactType) []any { return []any{&a.word, &a.short, &a.media} }),
+		read(ctx, q, &t.retypings, `SELECT manifest,pos,was FROM retyping`, func(r *retyping) []any { return []any{&r.manifest, &r.pos, &r.was} }),
 		read(ctx, q, &t.heads, `SELECT shard,seq,pos,next_id,floor,journal_floor FROM head ORDER BY shard`, func(h *head) []any {
 			return []any{&h.shard, &h.seq, &h.pos, &h.nextID, &h.floor, &h.journalFloor}
 		}),

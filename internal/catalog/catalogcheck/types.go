@@ -14,6 +14,11 @@ func (c *checker) artifactTypes() {
 		}
 		expect(c, text[a.word], want, "the word of type %d", a.word)
 	}
+	for _, r := range c.t.retypings {
+		if m := c.manifest[r.manifest]; m == nil || r.pos > m.mod || !c.types[r.was] {
+			c.report("manifest %d has been of type %d until %d, but it is not there, or has not changed then", r.manifest, r.was, r.pos)
+		}
+	}
 	for _, m := range c.t.manifests {
 		if !c.types[m.typ] {
 			c.report("manifest %d has type %d, which no filter finds", m.id, m.typ)

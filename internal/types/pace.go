@@ -1,0 +1,59 @@
+package types
+
+import (
+	"context"
+	"time"
+
+	"github.com/lading-dev/lading/internal/journal"
+)
+
+// share is how many times as long as it worked the walk rests while others
+// write: it slows them down by a tenth at most.
+const share = 10
+
+// busy is how long after a write of somebody else others are taken to be
+// writing.
+const busy = time.Second
+
+// pace leaves the catalog to others: after each piece of work as long as that
+// took, and many times as long while they write.
+type pace struct {
+	journal *journal.Journal
+	until   time.Time // others are busy
+}
+
+// run does a piece of work and rests.
+func (p *pace) run(ctx context.Context, work func() error) error {
+	began := time.Now()
+	if err := work(); err != nil {
+		return err
+	}
+	d := time.Since(began)
+	if time.Now().After(p.until) {
+		if err := p.rest(ctx, d); err != nil || time.Now().After(p.until) {
+			return err
+		}
+	}
+	return p.rest(ctx, share*d)
+}
+
+// rest waits, and notes whether others have written meanwhile.
+func (p *pace) rest(ctx context.Context, d time.Duration) error {
+	written := p.journal.Changed()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	case <-written:
+		p.until = time.Now().Add(busy)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
