@@ -294,7 +294,9 @@ func (q *Request) parseParameters(raw string) error {
 		return q.parseReferrers(v)
 	case ActionSearch:
 		return q.parseSearch(v)
-	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
+	case ActionDefinitions:
+		return q.parseDefinitions(v)
+	case ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return noParameters(v)
 	default:

@@ -90,6 +90,8 @@ type Request struct {
 	ArtifactType string
 	// Type is the short name of ActionDefinition*, and the id of ActionPolicy*.
 	Type string
+	// Stats tells that ActionDefinitions was asked with view=stats.
+	Stats bool
 	// Search is what ActionSearch asks.
 	Search lading.SearchQuery
 	// Query is what ActionList asks; its Scope.Repository is Repository.
@@ -209,6 +211,10 @@ func (q Request) query() url.Values {
 		set(v, "q", q.Search.Text)
 		v.Set("n", strconv.Itoa(q.Search.N))
 		v.Set("page", strconv.Itoa(q.Search.Page))
+	case ActionDefinitions:
+		if q.Stats {
+			v.Set("view", "stats")
+		}
 	case ActionList:
 		addListParameters(v, q.Query)
 	case ActionWatch:

@@ -98,11 +98,12 @@ func noParameters(v url.Values) error {
 // definition is a definition as it is written.
 type definition struct {
 	lading.Definition
-	Logo string `json:"logo"` // its address
+	Logo  string        `json:"logo"` // its address
+	Stats *lading.Stats `json:"stats,omitempty"`
 }
 
 func asWritten(d lading.Definition) definition {
-	return definition{d, Request{Action: ActionDefinitionLogo, Type: d.Name}.URL()}
+	return definition{Definition: d, Logo: Request{Action: ActionDefinitionLogo, Type: d.Name}.URL()}
 }
 
 func (h *handler) types(w *response, r *http.Request, q Request) error {
@@ -111,7 +112,7 @@ func (h *handler) types(w *response, r *http.Request, q Request) error {
 	}
 	switch q.Action {
 	case ActionDefinitions:
-		return h.definitions(w, r)
+		return h.definitions(w, r, q)
 	case ActionDefinitionGet:
 		d, err := h.opt.Types.Definition(r.Context(), q.Type)
 		if err == nil {
@@ -132,7 +133,7 @@ func (h *handler) types(w *response, r *http.Request, q Request) error {
 	}
 }
 
-func (h *handler) definitions(w *response, r *http.Request) error {
+func (h *handler) definitions(w *response, r *http.Request, q Request) error {
 	all, err := h.opt.Types.Definitions(r.Context())
 	if err != nil {
 		return err
@@ -140,6 +141,11 @@ func (h *handler) definitions(w *response, r *http.Request) error {
 	out := make([]definition, 0, len(all))
 	for _, d := range all {
 		out = append(out, asWritten(d))
+	}
+	if q.Stats {
+		if err := h.typeStats(r.Context(), out); err != nil {
+			return err
+		}
 	}
 	setCaching(w.Header(), r, false)
 	writeJSON(w, http.StatusOK, "application/json", map[string]any{"definitions": out})
