@@ -229,29 +229,29 @@ func TestRetypeAmongOthers(t *testing.T) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		rng := rand.New(rand.NewPCG(seed, 0))
-		w.Cat.SetRetypeStep(2)
+		w.Cat.SetRetypeStep(1)
 		generation, err := w.Cat.ChangeTyping(ctx, 0, `{"new":"1"}`, "{}")
 		w.Must(err)
 		c := &client{w: w, at: make([]int64, w.DB.Shards()), have: map[string]string{}}
 		between := 0
-		for range 400 {
+		for range 300 {
 			repo, s := []string{"acme/web", "acme/db"}[rng.IntN(2)], specs[rng.IntN(3)]
 			switch p := rng.IntN(20); {
-			case p < 6:
+			case p < 8:
 				w.Put(repo, s, names[rng.IntN(10)], names[rng.IntN(10)], names[rng.IntN(10)])
-			case p < 9:
+			case p < 13:
 				_ = w.Cat.DeleteTag(ctx, repo, names[rng.IntN(10)], "") // or there is none
-			case p < 10:
+			case p < 14:
 				_ = w.Cat.DeleteManifest(ctx, repo, s.Digest(), "")
-			case p < 11 && rng.IntN(4) == 0:
+			case p < 15 && rng.IntN(4) == 0:
 				c.sync()
 				_ = w.Cat.DeleteRepository(ctx, repo, "")
 				maps.DeleteFunc(c.have, func(key, _ string) bool { return strings.HasPrefix(key, repo) }) // which its end tells
-			case p < 12:
+			case p < 16 && rng.IntN(2) == 0:
 				w.Purge()
-			case p < 16:
+			case p < 19:
 				var items []catalog.Retyped
-				short := []string{"one", "two", ""}[rng.IntN(3)]
+				short := []string{"one", ""}[rng.IntN(2)]
 				for _, it := range tagItems(w, repo, catalog.Narrow{}) {
 					var id int64
 					w.Must(w.DB.Read().QueryRow(ctx, `SELECT manifest FROM tag WHERE id=?`, it.ID).Scan(&id))
