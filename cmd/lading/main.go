@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lading-dev/lading/internal/cli"
 )
 
 // The exit codes, as `lading --help` tells them.
@@ -45,6 +47,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "lading: %v\n", failed.err)
 		return failed.code
 	}
+	var told *cli.Failure
+	if errors.As(err, &told) && told.Code != exitUsage {
+		fmt.Fprintf(stderr, "lading: %v\n", told)
+		return told.Code
+	}
 	fmt.Fprintf(stderr, "lading: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 	return exitUsage
 }
@@ -65,15 +72,21 @@ func rootCommand() *cobra.Command {
 		Short: "An OCI artifact registry that can always tell what it holds",
 		Long: `lading is an OCI artifact registry that always knows, and can always tell, what
 it holds: list it with order, filters and paging, keep the cursor, and ask
-later for only what changed.
+later for only what changed. ls, watch, inspect, history, tree, cp, rm and tag
+look into any registry and move what is in it.
 
-Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.`,
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong;
+of the commands that speak to a registry also 3 there is no such thing, 4 you
+may not do this, 5 the registry cannot do this.`,
 		Example: `  lading serve
+  lading ls registry.example.com/acme/web
+  lading cp old.example.com/acme/web:1.2 registry.example.com/acme/web
   lading serve --listen 127.0.0.1:0 --data /tmp/try
   lading config check lading.yaml`,
 		SilenceErrors: true, // run tells them, once
 		SilenceUsage:  true,
 	}
 	root.AddCommand(serveCommand(), importCommand(), typesCommand(), configCommand(), versionCommand())
+	root.AddCommand(cli.Commands(cli.Env{})...)
 	return root
 }

@@ -1,0 +1,409 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry/remote"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/importer"
+)
+
+// gatherJobs is how many requests are under way at a time.
+const gatherJobs = 8
+
+// gatherer puts listings together from what every registry has.
+type gatherer struct {
+	*conn
+	reg   *remote.Registry
+	scope lading.Scope
+	kind  lading.Kind
+	// names alone are wanted: manifests need not be read.
+	namesOnly bool
+	types     types
+	meter     *importer.Meter
+	// more reports whether more items are wanted.
+	more func() bool
+}
+
+// gathered shows what can be put together of a registry without the extension.
+func (f *lsFlags) gathered(ctx context.Context, env Env, s streams, c *conn, q lading.Query, out printer) error {
+	if q.Since != "" && q.Since != "none" {
+		return unsupported("%s does not have the discovery extension: it cannot tell what has changed", c.host)
+	}
+	reg, err := c.registry()
+	if err != nil {
+		return err
+	}
+	s.note(missing(c.host, q))
+	g := &gatherer{conn: c, reg: reg, scope: q.Scope, kind: q.Kind, types: builtIn(), meter: &importer.Meter{}}
+	g.namesOnly = f.form.form == "name" && len(q.Scope.Types) == 0 && len(q.Scope.Platforms) == 0
+	stop := func() {}
+	if env.Terminal(s.err) {
+		stop = g.meter.Show(s.err, true)
+	}
+	err = g.run(ctx, q.Desc && q.Order == lading.OrderName, f.limit, func(p page) error {
+		return out.page(p)
+	})
+	stop()
+	if e := out.end(""); err == nil {
+		err = e
+	}
+	return err
+}
+
+// missing tells in one line what a registry without the extension cannot tell.
+func missing(host string, q lading.Query) string {
+	what := []string{"when things were pushed"}
+	if q.Order == lading.OrderCreated || q.Order == lading.OrderModified {
+		what = append(what, "the order by date (listed by name)")
+	}
+	if q.Kind == lading.KindManifests {
+		what = append(what, "manifests without a tag that nothing leads to")
+	}
+	if q.Stats {
+		what = append(what, "counts and sizes")
+	}
+	if q.Since != "" {
+		what = append(what, "a cursor")
+	}
+	return fmt.Sprintf("%s does not have the discovery extension; not to be had: %s", host, list(what))
+}
+
+// run hands on the listing in pages, in the order of names.
+func (g *gatherer) run(ctx context.Context, desc bool, limit int, each func(page) error) error {
+	shown := 0
+	g.more = func() bool { return limit <= 0 || shown < limit || desc }
+	var kept []lading.Item
+	hand := func(items []lading.Item) error {
+		if desc {
+			kept = append(kept, items...)
+			return nil
+		}
+		if limit > 0 {
+			items = items[:min(len(items), limit-shown)]
+		}
+		shown += len(items)
+		return each(page{items: items})
+	}
+	err := g.list(ctx, hand, each)
+	if err != nil || !desc {
+		return err
+	}
+	slices.Reverse(kept)
+	if limit > 0 {
+		kept = kept[:min(len(kept), limit)]
+	}
+	return each(page{items: kept})
+}
+
+func (g *gatherer) list(ctx context.Context, hand func([]lading.Item) error, each func(page) error) error {
+	if g.scope.Repository != "" {
+		err := g.repository(ctx, g.scope.Repository, hand)
+		return said(g.host+"/"+g.scope.Repository, err)
+	}
+	names, err := g.repositories(ctx)
+	if err != nil {
+		return err
+	}
+	switch g.kind {
+	case lading.KindNamespaces:
+		return each(page{namespaces: namespacesOf(names, g.scope.Namespace)})
+	case lading.KindRepositories:
+		var items []lading.Item
+		for _, name := range names {
+			items = append(items, lading.Item{Op: lading.OpPut, Key: lading.RepositoryKey(name), Repository: name})
+		}
+		return hand(items)
+	}
+	for _, name := range names {
+		if !g.more() {
+			return nil
+		}
+		err := g.repository(ctx, name, hand)
+		// The catalog may name what has gone, or has no tags.
+		if err != nil && !isNotFound(err) {
+			return said(g.host+"/"+name, err)
+		}
+	}
+	return nil
+}
+
+// repositories are the names that the registry tells and the scope keeps, in
+// order.
+func (g *gatherer) repositories(ctx context.Context) ([]string, error) {
+	var names []string
+	err := g.reg.Repositories(ctx, "", func(page []string) error {
+		names = append(names, page...)
+		return nil
+	})
+	if isStatus(err, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented) || errors.Is(err, errdef.ErrNotFound) {
+		return nil, unsupported("%s does not list its repositories: name one, %s/REPOSITORY", g.host, g.host)
+	}
+	if err != nil {
+		return nil, said(g.host, err)
+	}
+	slices.Sort(names)
+	in := lading.AllGrants()
+	if ns := g.scope.Namespace; ns != "" {
+		in = lading.NewGrants(lading.NamespaceRanges(ns)...)
+	}
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		return !in.Contains(name) || !keeps(name, g.scope.Prefix, g.scope.Exclude)
+	}), nil
+}
+
+// keeps reports whether prefix and exclude keep a name.
+func keeps(name string, prefix, exclude []string) bool {
+	begins := func(p string) bool { return strings.HasPrefix(name, p) }
+	if len(prefix) > 0 && !slices.ContainsFunc(prefix, begins) {
+		return false
+	}
+	return !slices.ContainsFunc(exclude, func(e string) bool {
+		p, all := strings.CutSuffix(e, "*")
+		return name == e || all && begins(p)
+	})
+}
+
+// namespacesOf are the next segments of names below a namespace.
+func namespacesOf(names []string, below string) []lading.Namespace {
+	var out []lading.Namespace
+	for _, name := range names {
+		rest := name
+		if below != "" {
+			var ok bool
+			if rest, ok = strings.CutPrefix(name, below+"/"); !ok {
+				continue
+			}
+		}
+		segment, _, more := strings.Cut(rest, "/")
+		ns := strings.TrimSuffix(name, strings.TrimPrefix(rest, segment))
+		i := slices.IndexFunc(out, func(n lading.Namespace) bool { return n.Namespace == ns })
+		if i < 0 {
+			out, i = append(out, lading.Namespace{Namespace: ns}), len(out)
+		}
+		out[i].Repository = out[i].Repository || !more
+		out[i].More = out[i].More || more
+	}
+	slices.SortFunc(out, func(a, b lading.Namespace) int { return cmp.Compare(a.Namespace, b.Namespace) })
+	return out
+}
+
+// repository hands on the tags, or manifests, of one repository.
+func (g *gatherer) repository(ctx context.Context, name string, hand func([]lading.Item) error) error {
+	repo, err := g.conn.repo(name)
+	if err != nil {
+		return err
+	}
+	tags, err := tagsOf(ctx, repo)
+	if err != nil {
+		return err
+	}
+	if g.kind == lading.KindManifests {
+		return g.manifests(ctx, repo, name, tags, hand)
+	}
+	if g.scope.Repository != "" {
+		tags = slices.DeleteFunc(tags, func(t string) bool { return !keeps(t, g.scope.Prefix, g.scope.Exclude) })
+	}
+	g.meter.Begin("reading "+name, "tags", len(tags), 0)
+	const chunk = 128
+	for part := range slices.Chunk(tags, chunk) {
+		if !g.more() {
+			return nil
+		}
+		items, err := g.tags(ctx, repo, name, part)
+		if err != nil {
+			return err
+		}
+		if err := hand(items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tagsOf(ctx context.Context, repo store) ([]string, error) {
+	var tags []string
+	err := repo.Tags(ctx, "", func(page []string) error {
+		tags = append(tags, page...)
+		return nil
+	})
+	slices.Sort(tags)
+	return slices.Compact(tags), err
+}
+
+// tags reads what some tags point to, concurrently.
+func (g *gatherer) tags(ctx context.Context, repo *remote.Repository, name string, tags []string) ([]lading.Item, error) {
+	items := make([]lading.Item, len(tags))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(gatherJobs)
+	for i, tag := range tags {
+		group.Go(func() error {
+			defer g.meter.Add(1, 0)
+			it := lading.Item{Op: lading.OpPut, Key: lading.TagKey(name, tag), Repository: name, Tag: tag}
+			if !g.namesOnly {
+				a, err := readManifest(ctx, repo, tag)
+				if isNotFound(err) {
+					return nil // it has gone meanwhile
+				}
+				if err != nil {
+					return fmt.Errorf("%s:%s: %w", name, tag, err)
+				}
+				if err := g.describe(ctx, repo, a, &it); err != nil {
+					return err
+				}
+			}
+			items[i] = it
+			return nil
+		})
+	}
+	err := group.Wait()
+	return slices.DeleteFunc(items, func(it lading.Item) bool { return !g.wants(it) }), err
+}
+
+// describe fills in what a manifest says of itself.
+func (g *gatherer) describe(ctx context.Context, repo store, a *artifact, it *lading.Item) error {
+	config, err := readConfig(ctx, repo, a)
+	if err != nil {
+		return err
+	}
+	it.Type, it.Shown = g.types.of(a, config)
+	it.Descriptor = a.descriptor(platformOf(a, config))
+	if a.Subject != nil {
+		it.Subject = a.Subject.Digest
+	}
+	return nil
+}
+
+// wants reports whether the filters keep an item.
+func (g *gatherer) wants(it lading.Item) bool {
+	if it.Key == "" {
+		return false
+	}
+	s, d := g.scope, it.Descriptor
+	if len(s.Types) > 0 && !slices.ContainsFunc(s.Types, func(t string) bool {
+		return t == it.Type || strings.Contains(t, "/") && d != nil && t == d.ArtifactType
+	}) {
+		return false
+	}
+	if len(s.Platforms) > 0 && (d == nil || !slices.Contains(s.Platforms, platformText(d.Platform))) {
+		return false
+	}
+	if s.Tagged != nil && *s.Tagged != (len(it.Tags) > 0) {
+		return false
+	}
+	return s.Subject == "" || it.Subject == s.Subject
+}
+
+// manifests hands on what tags, indexes and referrers lead to, by digest.
+func (g *gatherer) manifests(ctx context.Context, repo *remote.Repository, name string, tags []string, hand func([]lading.Item) error) error {
+	g.meter.Begin("reading "+name, "manifests", len(tags), 0)
+	w := &walk{g: g, repo: repo, name: name, seen: map[digest.Digest]*lading.Item{}}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(gatherJobs)
+	for _, tag := range tags {
+		group.Go(func() error { return w.tag(ctx, tag) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	var items []lading.Item
+	for _, it := range w.seen {
+		slices.Sort(it.Tags)
+		n := int64(len(it.Tags))
+		it.TagCount = &n
+		if g.wants(*it) {
+			items = append(items, *it)
+		}
+	}
+	slices.SortFunc(items, func(a, b lading.Item) int { return cmp.Compare(a.Key, b.Key) })
+	return hand(items)
+}
+
+// walk finds the manifests of a repository.
+type walk struct {
+	g    *gatherer
+	repo *remote.Repository
+	name string
+	mu   sync.Mutex
+	seen map[digest.Digest]*lading.Item
+}
+
+func (w *walk) tag(ctx context.Context, tag string) error {
+	defer w.g.meter.Add(1, 0)
+	desc, err := w.repo.Resolve(ctx, tag)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.visit(ctx, desc, tag, maxDepth)
+}
+
+// visit reads a manifest that was not read yet, its children and referrers.
+func (w *walk) visit(ctx context.Context, desc ocispec.Descriptor, tag string, depth int) error {
+	w.mu.Lock()
+	it, known := w.seen[desc.Digest]
+	if !known {
+		it = &lading.Item{Op: lading.OpPut, Repository: w.name}
+		w.seen[desc.Digest] = it
+	}
+	if tag != "" {
+		it.Tags = append(it.Tags, tag)
+	}
+	w.mu.Unlock()
+	if known || depth == 0 {
+		return nil
+	}
+	a, err := readDescribed(ctx, w.repo, desc)
+	if isNotFound(err) {
+		return nil // an index may list what is not here
+	}
+	if err != nil {
+		return err
+	}
+	var read lading.Item
+	if err := w.g.describe(ctx, w.repo, a, &read); err != nil {
+		return err
+	}
+	referrers, err := referrersOf(ctx, w.repo, desc)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	it.Type, it.Shown, it.Descriptor, it.Subject = read.Type, read.Shown, read.Descriptor, read.Subject
+	it.Key = lading.ManifestKey(w.name, desc.Digest)
+	w.mu.Unlock()
+	for _, next := range append(a.Manifests, referrers...) {
+		if err := w.visit(ctx, next, "", depth-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDepth bounds how deep indexes in indexes, and referrers of referrers, are
+// followed.
+const maxDepth = 32
+
+// referrersOf are the manifests that refer to one; none where the registry does
+// not tell.
+func referrersOf(ctx context.Context, s store, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+	refs, err := s.Predecessors(ctx, desc)
+	if errors.Is(err, errdef.ErrUnsupported) || isStatus(err, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusBadRequest) {
+		return nil, nil
+	}
+	return refs, err
+}
