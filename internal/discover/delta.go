@@ -27,7 +27,7 @@ func (p *page) delta() (out lading.Listing, err error) {
 	if err != nil {
 		return out, err
 	}
-	at := positions(heads)
+	at := p.until(heads)
 	if p.r.q.Since == "now" && p.r.tok == nil {
 		if err := p.live(); err != nil {
 			return out, err
@@ -159,7 +159,7 @@ func (d *delta) gained(from place) (*place, error) {
 	if d.e.opt.faults.LeakGained {
 		now = d.toMay
 	}
-	w := &walk{p: d.page, visible: now.Subtract(d.fromFull).Intersect(d.r.names), last: from, bornBy: d.t.At,
+	w := &walk{p: d.page, visible: now.Subtract(d.fromFull).Intersect(d.r.names), last: from, bornBy: d.t.At, exact: d.r.exact,
 		reset: d.r.q.Kind != lading.KindRepositories}
 	done, err := w.run()
 	if err != nil || done {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/follow"
 	"github.com/lading-dev/lading/internal/journal"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
@@ -34,6 +35,10 @@ type Engine struct {
 	aead cipher.AEAD
 	sets grantSets
 	opt  Options
+
+	follower  *follow.Follower
+	regrant   sync.Mutex
+	regranted chan struct{} // closed and replaced by Regranted
 
 	draining chan struct{} // closed by Drain
 	drain    sync.Once
@@ -66,6 +71,8 @@ type Options struct {
 	Defined func(name string) bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Watch bounds streams.
+	Watch WatchOptions
 
 	faults Faults
 }
@@ -110,7 +117,9 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	setDefault(&opt.Sources, 512)
 	setDefault(&opt.Ahead, 3*time.Second)
 	setDefault(&opt.Poll, 500*time.Millisecond)
-	e := &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt, draining: make(chan struct{})}
+	opt.Watch.setDefaults()
+	e := &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt, follower: follow.New(cat, opt.Watch.Follow),
+		draining: make(chan struct{}), regranted: make(chan struct{})}
 	// What most callers have is stored now, so that a full disk does not stop
 	// them from listing.
 	_, err = e.saveSet(ctx, lading.AllGrants())
@@ -164,9 +173,13 @@ func (r *request) waits(out lading.Listing) bool {
 	return r.q.Wait > 0 && r.tok == nil && out.Delta && len(out.Items) == 0 && out.Next == ""
 }
 
-// Drain ends what is held: deltas that wait for a change are answered now, and
-// none is held from now on. The server is about to stop.
+// Drain ends what is held: deltas that wait for a change are answered now,
+// streams say goodbye, and none is held from now on. The server is about to
+// stop.
 func (e *Engine) Drain() { e.drain.Do(func() { close(e.draining) }) }
+
+// Close ends the reading of the journal for streams.
+func (e *Engine) Close() { e.follower.Close() }
 
 // moment is the time at which a listing or delta begins.
 func (e *Engine) moment() rowID { return rowID(e.opt.Now().UnixMicro()) }

@@ -3,6 +3,7 @@ package discover
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/catalog"
@@ -26,24 +27,24 @@ func (iv interval) holds(pos int64) bool { return pos >= iv.after && pos < iv.be
 // resolveFilter makes the filter of the scope, with the types' words as the
 // snapshot has them.
 func (p *page) resolveFilter() error {
-	s := p.r.q.Scope
-	p.f = filter{Scope: s, created: interval{0, forever}, mods: interval{0, forever}}
-	if err := p.resolveTypes(); err != nil {
-		return err
+	p.f = scopeFilter(p.r.q.Scope)
+	return p.resolveTypes()
+}
+
+// scopeFilter is the filter of a scope without its types.
+func scopeFilter(s lading.Scope) filter {
+	return filter{Scope: s, created: newInterval(s.CreatedAfter, s.CreatedBefore), mods: newInterval(s.ModifiedAfter, s.ModifiedBefore)}
+}
+
+func newInterval(after, before time.Time) interval {
+	iv := interval{0, forever}
+	if !after.IsZero() {
+		iv.after = journal.Pos(after)
 	}
-	if !s.CreatedAfter.IsZero() {
-		p.f.created.after = journal.Pos(s.CreatedAfter)
+	if !before.IsZero() {
+		iv.before = journal.Pos(before)
 	}
-	if !s.CreatedBefore.IsZero() {
-		p.f.created.before = journal.Pos(s.CreatedBefore)
-	}
-	if !s.ModifiedAfter.IsZero() {
-		p.f.mods.after = journal.Pos(s.ModifiedAfter)
-	}
-	if !s.ModifiedBefore.IsZero() {
-		p.f.mods.before = journal.Pos(s.ModifiedBefore)
-	}
-	return nil
+	return iv
 }
 
 // entry reports whether an item of that type can match, before it is read.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lading-dev/lading"
@@ -25,8 +26,22 @@ func typed(typ string) spec { return spec{Name: "of " + typ, Type: typ} }
 type fixture struct {
 	*catalogtest.World
 	engine *discover.Engine
+	mu     sync.Mutex
 	grants lading.Grants
 	who    string
+}
+
+// granted is what the caller may see now.
+func (f *fixture) granted() lading.Grants {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.grants
+}
+
+func (f *fixture) setGrants(g lading.Grants) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.grants = g
 }
 
 // newFixture opens an empty catalog; PostgreSQL has four shards.
@@ -42,6 +57,7 @@ func (f *fixture) with(opt discover.Options) *discover.Engine {
 	f.T.Helper()
 	e, err := discover.New(context.Background(), f.Cat, opt)
 	f.Must(err)
+	f.T.Cleanup(e.Close)
 	return e
 }
 

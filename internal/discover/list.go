@@ -13,7 +13,7 @@ func (p *page) list() (out lading.Listing, err error) {
 	if err != nil {
 		return out, err
 	}
-	t, full, err := p.beginList(positions(heads), newest)
+	t, full, err := p.beginList(p.until(heads), newest)
 	if err != nil {
 		return out, err
 	}
@@ -25,7 +25,7 @@ func (p *page) list() (out lading.Listing, err error) {
 	if p.r.q.Scope.Subject != "" {
 		return p.listSubject(t, full)
 	}
-	w := &walk{p: p, visible: full.Intersect(p.r.names), last: t.Pos, bornBy: t.At}
+	w := &walk{p: p, visible: full.Intersect(p.r.names), last: t.Pos, bornBy: t.At, exact: p.r.exact}
 	if p.r.q.Scope.Repository != "" {
 		// Only its own shard's position is kept: the others bound nothing.
 		w.last.Name, w.last.Inside = p.r.q.Scope.Repository, true

@@ -182,6 +182,14 @@ func (p *page) age(at []int64, issued int64, heads []journal.Head) error {
 	return nil
 }
 
+// until is the position up to which a listing or delta that begins now tells.
+func (p *page) until(heads []journal.Head) []int64 {
+	if p.r.pin != nil {
+		return p.r.pin
+	}
+	return positions(heads)
+}
+
 func positions(heads []journal.Head) []int64 {
 	out := make([]int64, len(heads))
 	for i, h := range heads {

@@ -19,6 +19,12 @@ type request struct {
 	tok     *token        // of a further page
 	from    *cursor       // of a delta's first page
 	names   lading.Grants // the names that the query is about
+
+	// For a stream, which goes on with the changes behind the position:
+	// state shows nothing newer than that.
+	exact bool
+	// pin is the position, where an earlier page of another kind has set it.
+	pin []int64
 }
 
 func (e *Engine) newRequest(ctx context.Context, q lading.Query) (r *request, err error) {

@@ -28,7 +28,7 @@ func (p *page) bySubject(visible lading.Grants, from place, bornBy []int64) (*pl
 		return p.bySubjectScan(visible, from, bornBy)
 	}
 	found = slices.DeleteFunc(found, func(m catalog.Match) bool {
-		return !visible.Contains(m.Repository) || bornBy != nil && m.Born > bornBy[journal.ShardOf(m.ID)]
+		return !visible.Contains(m.Repository) || bornBy != nil && (m.Born > bornBy[journal.ShardOf(m.ID)] || p.r.exact && m.Mod > bornBy[journal.ShardOf(m.ID)])
 	})
 	compare := p.compareMatches()
 	slices.SortFunc(found, compare)
@@ -81,7 +81,7 @@ func (p *page) bySubjectScan(visible lading.Grants, from place, bornBy []int64) 
 	if p.r.q.Order == lading.OrderCreated || p.r.q.Order == lading.OrderModified {
 		return p.byPosition(visible, from)
 	}
-	w := &walk{p: p, visible: visible, last: from, desc: p.r.q.Desc, bornBy: bornBy}
+	w := &walk{p: p, visible: visible, last: from, desc: p.r.q.Desc, bornBy: bornBy, exact: p.r.exact}
 	done, err := w.run()
 	if err != nil || done {
 		return nil, err

@@ -19,6 +19,8 @@ type walk struct {
 	// bornBy leaves out what was born after these positions, per shard; nil
 	// leaves out nothing.
 	bornBy []int64
+	// exact leaves out what changed after them as well.
+	exact bool
 	// reset puts a reset before each repository's content.
 	reset bool
 	size  int // of the last window
@@ -309,7 +311,9 @@ func (w *walk) narrowed(r catalog.RepositoryItem, after string) (stop bool, err 
 // rows adds those of a repository's rows that match.
 func (w *walk) rows(items []*catalog.Item) (stop bool, err error) {
 	p := w.p
-	match := func(it *catalog.Item) bool { return w.shows(it.ID, it.Born) && p.f.item(p.r.q.Kind, it) }
+	match := func(it *catalog.Item) bool {
+		return w.shows(it.ID, it.Born) && (!w.exact || w.shows(it.ID, it.Mod)) && p.f.item(p.r.q.Kind, it)
+	}
 	if err := p.complete(items, match); err != nil {
 		return false, err
 	}

@@ -268,12 +268,13 @@ func (j *Journal) Read(ctx context.Context, shard int, pos int64, n int) ([]Row,
 type Head struct {
 	Seq, Pos int64
 	Floor    int64 // tombstones up to here may be gone
+	Trimmed  int64 // journal rows up to here may be gone
 }
 
 // Heads returns where each shard stands, and the number of the newest epoch,
 // as the snapshot q sees them.
 func (j *Journal) Heads(ctx context.Context, q sqldb.Querier) ([]Head, int64, error) {
-	rows, err := q.Query(ctx, `SELECT shard,seq,pos,floor,(SELECT COALESCE(MAX(n),0) FROM epoch) FROM head ORDER BY shard`)
+	rows, err := q.Query(ctx, `SELECT shard,seq,pos,floor,journal_floor,(SELECT COALESCE(MAX(n),0) FROM epoch) FROM head ORDER BY shard`)
 	if err != nil {
 		return nil, 0, fmt.Errorf("journal: heads: %w", err)
 	}
@@ -283,7 +284,7 @@ func (j *Journal) Heads(ctx context.Context, q sqldb.Querier) ([]Head, int64, er
 	for rows.Next() {
 		var h Head
 		var shard int64
-		if err := rows.Scan(&shard, &h.Seq, &h.Pos, &h.Floor, &epoch); err != nil {
+		if err := rows.Scan(&shard, &h.Seq, &h.Pos, &h.Floor, &h.Trimmed, &epoch); err != nil {
 			return nil, 0, fmt.Errorf("journal: heads: %w", err)
 		}
 		if int(shard) < len(heads) {

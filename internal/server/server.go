@@ -109,6 +109,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	}
 	opt.Discover.Defined = s.types.Defined
 	opt.Discover.Retention, opt.Discover.Now = cfg.Retention.Tombstones, opt.Now
+	opt.Discover.Watch.Follow.Logger = log
 	engine, err := discover.New(ctx, s.cat, opt.Discover)
 	if err != nil {
 		return nil, err
@@ -212,6 +213,9 @@ func (s *Server) Sweeper() *gc.Sweeper { return s.sweeper }
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
+	if s.engine != nil {
+		s.engine.Close()
+	}
 	var errs []error
 	if s.blobs != nil {
 		errs = append(errs, s.blobs.Close())

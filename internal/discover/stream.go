@@ -1,0 +1,298 @@
+package discover
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/follow"
+	"github.com/lading-dev/lading/internal/journal"
+)
+
+// watch is a running stream: state and differences in pages, as a listing and
+// a delta would tell them, then the journal's changes. It is one position and
+// the events of one step; nothing is kept for a reader who does not come.
+type watch struct {
+	e       *Engine
+	ctx     context.Context // who asks
+	q       lading.WatchQuery
+	kinds   []lading.Kind
+	f       filter // without types' words: those are compared by name
+	names   lading.Grants
+	subject string
+	bind    [16]byte
+	view    bool
+
+	grants lading.Grants // what the caller may see
+	asked  time.Time     // when that was asked
+	cur    cursor        // where the stream stands
+	// current is when it had nothing more to tell.
+	current time.Time
+	paging  *paging        // nil while it follows the journal
+	reader  *follow.Reader // nil while it does not
+
+	events []lading.Event
+	whole  int  // events before it belong to transactions that are whole
+	given  bool // they were returned
+
+	synced         bool
+	ended          bool
+	bookmark, ends time.Time
+	timer          *time.Timer
+}
+
+// Next implements lading.Stream.
+func (s *watch) Next(ctx context.Context) ([]lading.Event, error) {
+	if s.given {
+		s.events, s.whole = nil, 0
+	}
+	for len(s.events) == 0 {
+		if s.ended {
+			return nil, io.EOF
+		}
+		idle, err := s.step()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			s.fail(err)
+		}
+		if idle && len(s.events) == 0 {
+			if err := s.wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	s.given = true
+	return s.events, nil
+}
+
+// Close implements lading.Stream.
+func (s *watch) Close() {
+	s.unfollow()
+	s.ended = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+// step does one bounded piece of work; idle tells that there was none.
+func (s *watch) step() (idle bool, err error) {
+	switch now := time.Now(); {
+	case s.e.drained():
+		s.goaway(lading.GoawayDrain, 5*time.Second)
+		return false, nil
+	case !now.Before(s.ends):
+		s.goaway(lading.GoawayMaxAge, time.Second)
+		return false, nil
+	}
+	if s.paging != nil {
+		return false, s.catchUp()
+	}
+	if changed, err := s.regrant(); changed || err != nil {
+		return false, err
+	}
+	return s.tail()
+}
+
+// tail tells what the journal has.
+func (s *watch) tail() (idle bool, err error) {
+	rows, more, err := s.reader.Read(s.ctx)
+	if errors.Is(err, follow.ErrTrimmed) {
+		return false, s.coalesce()
+	}
+	if errors.Is(err, journal.ErrAhead) {
+		return false, expired("epoch")
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		if err := s.row(r); err != nil {
+			return false, err
+		}
+	}
+	if more {
+		if s.late() {
+			return false, s.coalesce()
+		}
+		return false, nil
+	}
+	s.current = s.e.opt.Now()
+	s.cur.at = s.reader.Position()
+	if !s.synced {
+		s.synced = true
+		s.control(lading.ControlSynced)
+	}
+	if !time.Now().Before(s.bookmark) {
+		s.bookmark = time.Now().Add(s.e.opt.Watch.Bookmark)
+		s.control(lading.ControlBookmark)
+	}
+	return true, nil
+}
+
+// row tells a change, if it is one for this stream. The last event of a
+// transaction carries the cursor.
+func (s *watch) row(r *follow.Row) error {
+	c, err := s.tell(r)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		s.events = append(s.events, lading.Event{Change: c})
+	}
+	if !r.Last {
+		return nil
+	}
+	s.cur.at[r.Shard] = r.Pos
+	if n := len(s.events); n > s.whole {
+		s.events[n-1].Cursor = s.here()
+	}
+	s.whole = len(s.events)
+	return nil
+}
+
+// here is the cursor of where the stream stands.
+func (s *watch) here() string {
+	if s.view {
+		return ""
+	}
+	c := s.cur
+	c.issued = s.e.opt.Now().UnixMicro()
+	return s.e.sealCursor(c)
+}
+
+func (s *watch) control(name lading.Control) {
+	ev := lading.Event{Control: name}
+	if name != lading.ControlCoalesced {
+		ev.Cursor = s.here()
+	}
+	s.events = append(s.events, ev)
+	s.whole = len(s.events)
+}
+
+// goaway ends the stream; the reader comes again within a time of its own.
+func (s *watch) goaway(reason lading.GoawayReason, within time.Duration) {
+	s.ended = true
+	s.unfollow()
+	s.events = append(s.events, lading.Event{Control: lading.ControlGoaway,
+		Goaway: &lading.Goaway{Reason: reason, RetryMS: rand.N(within).Milliseconds()}})
+}
+
+// fail ends the stream with an error. What belongs to a transaction that was
+// not told to its end stays: it comes again, as no cursor is behind it.
+func (s *watch) fail(err error) {
+	if errors.Is(err, lading.ErrUnauthorized) {
+		s.goaway(lading.GoawayAuth, time.Second)
+		return
+	}
+	s.ended = true
+	s.unfollow()
+	s.events = append(s.events, lading.Event{Control: lading.ControlError, Err: lading.AsError(err)})
+}
+
+// wait waits for something to do.
+func (s *watch) wait(ctx context.Context) error {
+	until := s.bookmark
+	if s.ends.Before(until) {
+		until = s.ends
+	}
+	if ask := s.asked.Add(s.e.opt.Watch.Regrant); ask.Before(until) {
+		until = ask
+	}
+	if s.timer == nil {
+		s.timer = time.NewTimer(time.Until(until))
+	} else {
+		s.timer.Reset(time.Until(until))
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.reader.Wake():
+	case <-s.e.regrants():
+	case <-s.e.draining:
+	case <-s.timer.C:
+	}
+	return nil
+}
+
+func (s *watch) readGrants() (err error) {
+	s.asked = time.Now()
+	s.grants, err = lading.GrantsFrom(s.ctx)
+	return err
+}
+
+// regrant asks what the caller may see, and begins to tell the difference if
+// that has changed.
+func (s *watch) regrant() (changed bool, err error) {
+	before := s.grants
+	if err := s.readGrants(); err != nil || s.grants.Equal(before) {
+		return false, err
+	}
+	if s.view {
+		s.unfollow()
+		s.follow()
+		return true, nil
+	}
+	from := s.cur
+	s.begin(&from)
+	s.control(lading.ControlCoalesced)
+	return true, nil
+}
+
+// coalesce gives up telling single changes.
+func (s *watch) coalesce() error {
+	if s.view {
+		s.goaway(lading.GoawaySlow, 5*time.Second)
+		return nil
+	}
+	from := s.cur
+	s.begin(&from)
+	s.control(lading.ControlCoalesced)
+	return nil
+}
+
+// follow begins to read the journal behind where the stream stands.
+func (s *watch) follow() {
+	s.paging = nil
+	s.current = s.e.opt.Now()
+	s.cur.at = slices.Clone(s.cur.at)
+	s.reader = s.e.follower.Join(s.cur.at, s.interest())
+}
+
+func (s *watch) unfollow() {
+	if s.reader != nil {
+		s.reader.Close()
+		s.reader = nil
+	}
+}
+
+// maxInterest is how many names and namespaces a reader is told of one by one.
+const maxInterest = 64
+
+// interest is what the stream wants to be woken for.
+func (s *watch) interest() follow.Interest {
+	in := follow.Interest{Shard: -1}
+	if name := s.q.Scope.Repository; name != "" {
+		in.Shard = s.e.cat.Shard(name)
+	}
+	for _, r := range s.grants.Intersect(s.names).Ranges() {
+		ns, below := namespaceOf(r)
+		switch {
+		case r.To == r.From+"\x00":
+			in.Names = append(in.Names, r.From)
+		case below:
+			in.Namespaces = append(in.Namespaces, ns)
+		default:
+			return follow.Interest{All: true, Shard: in.Shard}
+		}
+		if len(in.Names)+len(in.Namespaces) > maxInterest {
+			return follow.Interest{All: true, Shard: in.Shard}
+		}
+	}
+	return in
+}
