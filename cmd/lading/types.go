@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,41 +20,105 @@ import (
 )
 
 // typesFlags are the flags of lading types.
-type typesFlags struct{ registry string }
+type typesFlags struct {
+	registry string
+	stats    bool   // of ls
+	id       string // of policy apply
+}
 
 func typesCommand() *cobra.Command {
 	f := &typesFlags{}
 	cmd := &cobra.Command{
 		Use:   "types",
-		Short: "Look at, check and change the definitions of artifact types",
+		Short: "Look at, check and change the definitions of artifact types, and policies",
 		Long: `Looks at, checks and changes the definitions of artifact types: what is a Helm
 chart, what an SBOM. Without --registry, ls and show tell of the definitions that
-are built in.`,
-		Example: `  lading types ls --registry http://127.0.0.1:5000
+are built in. Policies say which types a part of a registry takes.`,
+		Example: `  lading types ls
+  lading types ls --registry http://127.0.0.1:5000 --stats
   lading types check recipe.json
-  lading types apply --registry http://127.0.0.1:5000 recipe.json`,
+  lading types apply recipe.json --registry http://127.0.0.1:5000
+  lading types policy ls --registry http://127.0.0.1:5000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&f.registry, "registry", "", "`URL` of a running registry: http://HOST or https://HOST")
-	cmd.AddCommand(
-		&cobra.Command{Use: "ls", Short: "List the definitions", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			return told(f.list(cmd.Context(), cmd.OutOrStdout()))
-		}},
-		&cobra.Command{Use: "show NAME", Short: "Show a definition", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-			return told(f.show(cmd.Context(), cmd.OutOrStdout(), args[0]))
-		}},
-		&cobra.Command{Use: "check FILE...", Short: "Tell every mistake in definitions, each with its line and JSON pointer", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-			return told(checkTypes(cmd.OutOrStdout(), args))
-		}},
-		&cobra.Command{Use: "apply FILE...", Short: "Put definitions into a running registry", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-			return told(f.apply(cmd.Context(), cmd.OutOrStdout(), args))
-		}},
-		&cobra.Command{Use: "rm NAME...", Short: "Remove definitions from a running registry", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-			return told(f.remove(cmd.Context(), cmd.OutOrStdout(), args))
-		}},
-	)
+	noCompletion(cmd, "registry")
+	cmd.AddCommand(f.listCommand(), f.showCommand(), checkTypesCommand(), f.applyCommand(), f.removeCommand(), f.policyCommand())
 	return cmd
+}
+
+func (f *typesFlags) listCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List the definitions",
+		Example: `  lading types ls
+  lading types ls --registry http://127.0.0.1:5000 --stats`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return told(f.list(cmd.Context(), cmd.OutOrStdout()))
+		},
+	}
+	cmd.Flags().BoolVar(&f.stats, "stats", false, "count the manifests of each type, exactly up to 1,000; with --registry")
+	return cmd
+}
+
+func (f *typesFlags) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show a definition",
+		Example: `  lading types show helm
+  lading types show recipe --registry http://127.0.0.1:5000`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: f.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return told(f.show(cmd.Context(), cmd.OutOrStdout(), args[0]))
+		},
+	}
+}
+
+func checkTypesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "check FILE...",
+		Short:             "Tell every mistake in definitions, each with its line and JSON pointer",
+		Example:           `  lading types check recipe.json`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeJSON,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return told(checkTypes(cmd.OutOrStdout(), args))
+		},
+	}
+}
+
+func (f *typesFlags) applyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "apply FILE...",
+		Short: "Put definitions into a running registry",
+		Long: `Puts definitions into a running registry, their logos with them. What is stored
+already is typed again, in the background.`,
+		Example:           `  lading types apply recipe.json --registry http://127.0.0.1:5000`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeJSON,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return told(f.apply(cmd.Context(), cmd.OutOrStdout(), args))
+		},
+	}
+}
+
+func (f *typesFlags) removeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm NAME...",
+		Short: "Remove definitions from a running registry",
+		Long: `Removes definitions that came with "lading types apply". What they overrode holds
+again; artifacts stay, and are typed again.`,
+		Example:           `  lading types rm recipe --registry http://127.0.0.1:5000`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: f.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return told(f.remove(cmd.Context(), cmd.OutOrStdout(), args))
+		},
+	}
 }
 
 // told makes the error of a command that could not do its work.
@@ -68,20 +130,31 @@ func told(err error) error {
 	return &failure{err, exitFailed}
 }
 
+// countedType is a definition, with how many manifests are of it where that was
+// asked for.
+type countedType struct {
+	lading.Definition
+	Stats struct{ Manifests any }
+}
+
 // definitions are those of the registry, or those that are built in.
-func (f *typesFlags) definitions(ctx context.Context) ([]lading.Definition, error) {
+func (f *typesFlags) definitions(ctx context.Context) ([]countedType, error) {
 	if f.registry == "" {
+		if f.stats {
+			return nil, &failure{errors.New("--stats counts what a registry holds: say which, with --registry http://HOST"), exitUsage}
+		}
 		return builtIns()
 	}
-	var out struct{ Definitions []lading.Definition }
-	body, err := f.ask(ctx, http.MethodGet, "", nil)
-	if err == nil {
-		err = json.Unmarshal(body, &out)
+	path := "definitions"
+	if f.stats {
+		path += "?view=stats"
 	}
+	var out struct{ Definitions []countedType }
+	err := f.read(ctx, path, &out)
 	return out.Definitions, err
 }
 
-func builtIns() (out []lading.Definition, err error) {
+func builtIns() (out []countedType, err error) {
 	defs, mistakes := arttype.BuiltIns()
 	if len(mistakes) > 0 {
 		return nil, mistakes
@@ -91,7 +164,7 @@ func builtIns() (out []lading.Definition, err error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, lading.Definition{Name: d.Name, Source: d.Source.String(), JSON: raw})
+		out = append(out, countedType{Definition: lading.Definition{Name: d.Name, Source: d.Source.String(), JSON: raw}})
 	}
 	return out, nil
 }
@@ -102,13 +175,17 @@ func (f *typesFlags) list(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSOURCE\tDISPLAY")
+	count := func(any) string { return "" }
+	if f.stats {
+		count = func(n any) string { return fmt.Sprint(n, "\t") }
+	}
+	fmt.Fprintln(w, "NAME\tSOURCE\t"+count("MANIFESTS")+"DISPLAY")
 	for _, d := range defs {
 		var text struct{ Display string }
 		if err := json.Unmarshal(d.JSON, &text); err != nil {
 			return fmt.Errorf("definition %s: %w", d.Name, err)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", d.Name, d.Source, text.Display)
+		fmt.Fprintf(w, "%s\t%s\t%s%s\n", d.Name, d.Source, count(d.Stats.Manifests), cmp.Or(text.Display, d.Name))
 	}
 	return w.Flush()
 }
@@ -120,15 +197,10 @@ func (f *typesFlags) show(ctx context.Context, stdout io.Writer, name string) er
 	}
 	for _, d := range defs {
 		if d.Name == name {
-			var b bytes.Buffer
-			if err := json.Indent(&b, d.JSON, "", "  "); err != nil {
-				return fmt.Errorf("definition %s: %w", name, err)
-			}
-			fmt.Fprintln(stdout, b.String())
-			return nil
+			return writeIndented(stdout, d.JSON)
 		}
 	}
-	return fmt.Errorf("there is no definition %s", name)
+	return fmt.Errorf("there is no definition %s; `lading types ls` tells which there are", name)
 }
 
 // readType reads a definition with its logo. Its mistakes name the file as it
@@ -186,8 +258,8 @@ func (f *typesFlags) apply(ctx context.Context, stdout io.Writer, files []string
 				return fmt.Errorf("%s: %w", file, err)
 			}
 		}
-		if _, err := f.ask(ctx, http.MethodPut, "/"+d.Name, body); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+		if err := f.put(ctx, "definitions/"+d.Name, file, body); err != nil {
+			return err
 		}
 		fmt.Fprintf(stdout, "%s: the type %s is in use\n", file, d.Name)
 	}
@@ -210,54 +282,10 @@ func withLogo(body, svg []byte) ([]byte, error) {
 
 func (f *typesFlags) remove(ctx context.Context, stdout io.Writer, names []string) error {
 	for _, name := range names {
-		if _, err := f.ask(ctx, http.MethodDelete, "/"+url.PathEscape(name), nil); err != nil {
+		if _, err := f.ask(ctx, http.MethodDelete, "definitions/"+url.PathEscape(name), nil); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		fmt.Fprintf(stdout, "%s: the definition is removed\n", name)
 	}
 	return nil
-}
-
-const (
-	typesTime   = 30 * time.Second
-	typesAnswer = 64 << 20 // bytes of an answer that are read
-)
-
-// ask sends a request about definitions and returns the body of the answer.
-func (f *typesFlags) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	base, err := url.Parse(f.registry)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, &failure{fmt.Errorf("--registry %q is not http://HOST or https://HOST", f.registry), exitUsage}
-	}
-	ctx, cancel := context.WithTimeout(ctx, typesTime)
-	defer cancel()
-	at := strings.TrimSuffix(f.registry, "/") + "/v2/_lading/types/definitions" + path
-	req, err := http.NewRequestWithContext(ctx, method, at, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, typesAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	if resp.StatusCode >= 300 {
-		return nil, refusal(resp.Status, answer)
-	}
-	return answer, nil
-}
-
-// refusal is what the registry said, for a person.
-func refusal(status string, answer []byte) error {
-	var said struct {
-		Errors []struct{ Message string }
-	}
-	if json.Unmarshal(answer, &said) != nil || len(said.Errors) == 0 {
-		return fmt.Errorf("the registry answers %s", status)
-	}
-	return fmt.Errorf("the registry answers %s: %s", status, said.Errors[0].Message)
 }

@@ -12,15 +12,11 @@ import (
 	"github.com/lading-dev/lading/internal/server"
 )
 
-func TestTypes(t *testing.T) {
-	dir := t.TempDir()
-	good, bad, twin := filepath.Join(dir, "good.json"), filepath.Join(dir, "bad.json"), filepath.Join(dir, "twin.json")
-	write(t, good, `{"name": "recipe", "match": [{"artifactType": "application/vnd.acme.recipe.v1"}], "logo": "recipe.svg"}`)
-	write(t, filepath.Join(dir, "recipe.svg"), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M7 7h7"/></svg>`)
-	write(t, bad, "{\n\"name\": \"bad\",\n\"match\": [{\"colour\": \"red\"}]}")
-	write(t, twin, `{"name": "twin", "match": [{"artifactType": "application/vnd.acme.recipe.v1"}]}`)
+// runningRegistry returns the URL of a registry.
+func runningRegistry(t *testing.T) string {
+	t.Helper()
 	cfg := config.Default()
-	cfg.Data = filepath.Join(dir, "data")
+	cfg.Data = filepath.Join(t.TempDir(), "data")
 	s, err := server.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +28,18 @@ func TestTypes(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	at := " --registry " + srv.URL
+	return srv.URL
+}
+
+func TestTypes(t *testing.T) {
+	dir := t.TempDir()
+	good, bad, twin := filepath.Join(dir, "good.json"), filepath.Join(dir, "bad.json"), filepath.Join(dir, "twin.json")
+	write(t, good, `{"name": "recipe", "match": [{"artifactType": "application/vnd.acme.recipe.v1"}], "logo": "recipe.svg"}`)
+	write(t, filepath.Join(dir, "recipe.svg"), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M7 7h7"/></svg>`)
+	write(t, bad, "{\n\"name\": \"bad\",\n\"match\": [{\"colour\": \"red\"}]}")
+	write(t, twin, `{"name": "twin", "match": [{"artifactType": "application/vnd.acme.recipe.v1"}]}`)
+	srv := runningRegistry(t)
+	at := " --registry " + srv
 	for _, tt := range []struct {
 		args string
 		code int
@@ -48,12 +55,18 @@ func TestTypes(t *testing.T) {
 		{"types check " + good + " " + twin, exitFailed, `the type "recipe" has the same match`},
 		{"types check " + dir + "/none.json", exitFailed, "cannot be read"},
 		{"types check", exitUsage, "requires at least 1 arg(s)"},
-		{"types apply " + good, exitUsage, "is not http://HOST or https://HOST"},
+		{"types apply " + good, exitUsage, "say which registry, with --registry http://HOST"},
+		{"types apply " + good + " --registry localhost", exitUsage, "is not http://HOST or https://HOST"},
+		{"types ls --stats", exitUsage, "say which, with --registry"},
 		{"types apply " + bad + at, exitFailed, "/match/0/colour"},
 		{"types apply " + good + at, exitDone, "the type recipe is in use"},
-		{"types apply " + twin + at, exitFailed, `400 Bad Request: the definition cannot be used: 1: /match: the type "recipe" has the same match`},
+		{"types apply " + twin + at, exitFailed, twin + `:1: /match: the type "recipe" has the same match`},
 		{"types ls" + at, exitDone, "recipe                   api"},
+		{"types ls --stats" + at, exitDone, "recipe                   api       0          recipe\n"},
 		{"types show recipe" + at, exitDone, "M7 7h7"},
+		{"__complete types rm" + at + " re", exitDone, "recipe\n"},
+		{"__complete types show he", exitDone, "helm\n"},
+		{"__complete types apply " + dir, exitDone, "json\n:8"},
 		{"types rm helm" + at, exitFailed, "it cannot be deleted, only overridden"},
 		{"types rm recipe" + at, exitDone, "recipe: the definition is removed"},
 		{"types rm recipe" + at, exitFailed, "404 Not Found: there is no definition of that name"},
