@@ -1,10 +1,13 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -111,7 +114,40 @@ func signInError(err error) bool {
 		errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden)
 }
 
-// unauthorized is UNAUTHORIZED for a failure to sign in.
-func unauthorized(err error) error {
-	return lading.ErrUnauthorized.Wrap(err)
+// refusal is the last 401 of a host to a request. It is kept for its words:
+// auth.Client takes it away where it can do nothing about it.
+type refusal struct {
+	host string
+	res  *http.Response
+}
+
+type refusalKey struct{}
+
+// keepRefusals is a transport that keeps them.
+type keepRefusals struct{ http.RoundTripper }
+
+func (k keepRefusals) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := k.RoundTripper.RoundTrip(req)
+	kept, ok := req.Context().Value(refusalKey{}).(*refusal)
+	if err != nil || !ok || req.URL.Host != kept.host || res.StatusCode != http.StatusUnauthorized {
+		return res, err
+	}
+	data, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // one that is cut short is as none
+	_ = res.Body.Close()
+	res.Body = io.NopCloser(bytes.NewReader(data))
+	again := *res
+	again.Body = io.NopCloser(bytes.NewReader(data))
+	kept.res = &again
+	return res, nil
+}
+
+// unauthorized is UNAUTHORIZED for a failure to sign in, in the words of the
+// registry that asked for it.
+func (r *refusal) unauthorized(q *request, u *url.URL, err error) error {
+	if r.res == nil {
+		return lading.ErrUnauthorized.Wrap(err)
+	}
+	e := answerError(q, u, r.res)
+	e.Err = errors.Join(e.Err, err)
+	return e
 }

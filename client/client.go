@@ -111,7 +111,7 @@ func New(registry string, opt Options) (*Client, error) {
 	opt = opt.withDefaults()
 	c := &Client{base: base, opt: opt}
 	c.auth = &auth.Client{
-		Client:     &http.Client{Transport: opt.Transport, CheckRedirect: checkRedirect},
+		Client:     &http.Client{Transport: keepRefusals{opt.Transport}, CheckRedirect: checkRedirect},
 		Cache:      auth.NewCache(),
 		Credential: onlyFor(base.Host, opt.Credentials),
 		ClientID:   opt.UserAgent,

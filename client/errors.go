@@ -57,8 +57,7 @@ type errorEntry struct {
 const maxMessage = 4 << 10
 
 // answerError is the failure that an answer tells of.
-func answerError(r *request, u *url.URL, res *http.Response) error {
-	// The request may have been answered elsewhere.
+func answerError(r *request, u *url.URL, res *http.Response) *lading.Error {
 	cause := &ResponseError{Method: r.method, URL: shown(u), Status: res.StatusCode,
 		RetryAfter: retryAfter(res.Header.Get("Retry-After"), time.Now()), RequestID: clip(res.Header.Get("X-Request-Id"), 128)}
 	data, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // one that is cut short is as none

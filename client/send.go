@@ -86,7 +86,8 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 // once sends the request once.
 func (c *Client) once(ctx context.Context, r *request) (*http.Response, error) {
 	u := c.target(r)
-	inner, cancel := context.WithCancelCause(c.scoped(ctx, r))
+	kept := &refusal{host: u.Host}
+	inner, cancel := context.WithCancelCause(context.WithValue(c.scoped(ctx, r), refusalKey{}, kept))
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
@@ -110,6 +111,9 @@ func (c *Client) once(ctx context.Context, r *request) (*http.Response, error) {
 	if err != nil {
 		cause := context.Cause(inner)
 		cancel(nil)
+		if signInError(err) {
+			return nil, kept.unauthorized(r, u, err)
+		}
 		return nil, sendError(ctx, r.method, u, err, cause)
 	}
 	res.Body = newBody(inner, cancel, res.Body, c.opt.Idle)
@@ -147,9 +151,6 @@ func sendError(ctx context.Context, method string, u *url.URL, err, cause error)
 		err = cause
 	}
 	err = fmt.Errorf("%s %s: %w", method, shown(u), err)
-	if signInError(err) {
-		return unauthorized(err)
-	}
 	return lading.ErrUnavailable.With("there was no answer of the registry").Wrap(err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 
@@ -144,11 +143,8 @@ func readLines(res *http.Response, in *lines) (lading.Listing, error) {
 	size := 0
 	for {
 		b, err := in.next()
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF // the last line is missing
-		}
 		if err != nil {
-			return p, brokenAnswer(res, err)
+			return p, streamError(res, err)
 		}
 		var line streamLine
 		if err := json.Unmarshal(b, &line); err != nil {
