@@ -32,7 +32,7 @@ func (v view) head() []string {
 	}
 	head = []string{"NAMESPACE", "REPOSITORY", "MORE"}
 	if v.stats {
-		head = append(head, "REPOSITORIES", "TAGS", "MANIFESTS")
+		head = append(head, "REPOSITORIES")
 	}
 	return head
 }
@@ -57,7 +57,16 @@ func (v view) cells(it lading.Item) []string {
 			mid = tagsText(it)
 		}
 	}
-	return append(cells, it.Type, mid, bytes, platform, v.when(it))
+	return append(cells, typeText(it), mid, bytes, platform, v.when(it))
+}
+
+// typeText is the type of an item; of one that no definition knows, what it
+// says of itself.
+func typeText(it lading.Item) string {
+	if it.Type == lading.TypeUnknown && it.Descriptor != nil && it.Descriptor.ArtifactType != "" {
+		return "? " + it.Descriptor.ArtifactType
+	}
+	return it.Type
 }
 
 // label is the item's name, as short as where it is shown allows.
@@ -127,9 +136,9 @@ func (v view) namespaceCells(ns lading.Namespace) []string {
 		return cells
 	}
 	if ns.Stats == nil {
-		return append(cells, "", "", "")
+		return append(cells, "")
 	}
-	return append(cells, number(ns.Stats.Repos), number(ns.Stats.Tags), number(ns.Stats.Manifests))
+	return append(cells, number(ns.Stats.Repos))
 }
 
 // number is a count that may be "1000+".

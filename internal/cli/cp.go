@@ -59,7 +59,7 @@ func cpCommand(env Env) *cobra.Command {
 	f.form.add(cmd, "text", "json")
 	fl.BoolVar(&f.allTags, "all-tags", false, "copy every tag of the repository")
 	fl.BoolVar(&f.noReferrers, "no-referrers", false, "leave out what refers to what is copied, and cosign's tags")
-	fl.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress; it is shown on a terminal alone")
 	fl.IntVar(&f.jobs, "jobs", 2*runtime.GOMAXPROCS(0), "how `MANY` things are copied at a time")
 	return cmd
 }
@@ -90,8 +90,8 @@ func (f *cpFlags) run(ctx context.Context, env Env, s streams, from, to string) 
 		return err
 	}
 	meter, stop := &importer.Meter{}, func() {}
-	if !f.quiet {
-		stop = meter.Show(s.err, env.Terminal(s.err))
+	if !f.quiet && env.Terminal(s.err) {
+		stop = meter.Show(s.err, true)
 	}
 	r, err := f.copy(ctx, src, dst, meter)
 	stop()

@@ -209,8 +209,7 @@ var errEnough = errors.New("enough")
 
 // text is the inspection for people.
 func (in *inspection) text(w io.Writer) error {
-	t := newTable(w)
-	t.begun, t.widths = true, []int{0, 0}
+	t := newFields(w, 2)
 	field := func(name, value string) {
 		if value != "" {
 			t.row(name+":", value)
@@ -245,8 +244,7 @@ func (in *inspection) lists(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "%s:\n", head); err != nil {
 			return err
 		}
-		t := newTable(w)
-		t.begun, t.widths = true, make([]int, len(rows[0]))
+		t := newFields(w, len(rows[0]))
 		for _, r := range rows {
 			r[0] = "  " + r[0]
 			t.row(r...)

@@ -188,34 +188,34 @@ func (f *lsFlags) run(ctx context.Context, env Env, s streams, args []string) er
 		return err
 	}
 	if d != nil {
-		return f.listed(ctx, s, d, q, out)
+		return f.listed(ctx, d, p, q, out)
 	}
 	return f.gathered(ctx, env, s, c, q, out)
 }
 
 // listed shows what a registry lists by itself.
-func (f *lsFlags) listed(ctx context.Context, s streams, d lading.Lister, q lading.Query, out printer) error {
+func (f *lsFlags) listed(ctx context.Context, d lading.Lister, p place, q lading.Query, out printer) error {
 	cursor, shown, err := pages(ctx, d, q, f.limit, out.page)
 	if err == nil || shown > 0 {
 		if e := out.end(cursor); err == nil {
 			err = e
 		}
 	}
-	return listError(q, err)
+	return listError(p, err)
 }
 
 // listError tells a person what to do about an error of a listing.
-func listError(q lading.Query, err error) error {
+func listError(p place, err error) error {
 	var hint string
 	switch {
 	case err == nil:
 		return nil
-	case isNotFound(err) && q.Scope.Repository != "":
-		hint = fmt.Sprintf("\nthere is no repository %s: write %s/ for all below it", q.Scope.Repository, q.Scope.Repository)
+	case isNotFound(err) && p.path != "" && !p.below:
+		hint = fmt.Sprintf("\nfor all that is below %s write %s/", p.path, p.repository())
 	case codeIs(err, lading.CodeCursorExpired):
 		hint = "\nlist everything once more, with --since none"
 	}
-	if hint != "" {
+	if err = said(p.String(), err); hint != "" {
 		return fmt.Errorf("%w%s", err, hint)
 	}
 	return err

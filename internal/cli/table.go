@@ -14,15 +14,21 @@ type table struct {
 	widths []int
 	rows   [][]string
 	begun  bool
+	blank  string // what stands for nothing
 }
 
-func newTable(w io.Writer, head ...string) *table { return &table{w: w, head: head} }
+func newTable(w io.Writer, head ...string) *table { return &table{w: w, head: head, blank: "-"} }
+
+// newFields is a table without a head, of so many columns.
+func newFields(w io.Writer, columns int) *table {
+	return &table{w: w, begun: true, widths: make([]int, columns)}
+}
 
 // row adds a row, which is shown by flush.
 func (t *table) row(cells ...string) {
 	for i, c := range cells {
 		if cells[i] = clean(c); c == "" {
-			cells[i] = "-"
+			cells[i] = t.blank
 		}
 	}
 	t.rows = append(t.rows, cells)
@@ -45,13 +51,11 @@ func (t *table) flush() error {
 	}
 	var b strings.Builder
 	for _, r := range t.rows {
+		var line strings.Builder
 		for i, c := range r {
-			b.WriteString(c)
-			if i < len(r)-1 {
-				b.WriteString(strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(c)+2))
-			}
+			line.WriteString(c + strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(c)+2))
 		}
-		b.WriteByte('\n')
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	t.rows = t.rows[:0]
 	_, err := io.WriteString(t.w, b.String())

@@ -144,7 +144,7 @@ func (f *watchFlags) run(ctx context.Context, env Env, s streams, args []string)
 	if err != nil {
 		return err
 	}
-	w := &watcher{flags: f, q: q, cursor: q.Since, now: env.Now}
+	w := &watcher{place: p, flags: f, q: q, cursor: q.Since, now: env.Now}
 	if w.write, err = f.writer(s.out, c.url(), q.Data, env.Now); err != nil {
 		return err
 	}
@@ -176,6 +176,7 @@ func ended(ctx context.Context, err error) error {
 
 // watcher follows one stream after another.
 type watcher struct {
+	place
 	flags  *watchFlags
 	q      lading.WatchQuery
 	cursor string
@@ -207,9 +208,9 @@ func (w *watcher) follow(ctx context.Context, s streams, d lading.Watcher) error
 			w.cursor, w.q.Initial = "", true
 			continue
 		case err != nil && !passes(err):
-			return watchError(w.q, err)
+			return watchError(w.place, err)
 		case err != nil:
-			s.note(fmt.Sprintf("%v; tries again", err))
+			s.note(fmt.Sprintf("%v; tries again", said(w.host, err)))
 		}
 		if pause == 0 {
 			pause = wait/2 + rand.N(wait)
@@ -221,14 +222,14 @@ func (w *watcher) follow(ctx context.Context, s streams, d lading.Watcher) error
 	}
 }
 
-func watchError(q lading.WatchQuery, err error) error {
+func watchError(p place, err error) error {
 	switch {
 	case codeIs(err, lading.CodeCursorExpired):
-		return fmt.Errorf("%w\nwhat has happened since cannot be told: begin anew with --initial, or say --resync", err)
-	case isNotFound(err) && q.Scope.Repository != "":
-		return fmt.Errorf("%w\nthere is no repository %s: write %s/ for all below it", err, q.Scope.Repository, q.Scope.Repository)
+		return fmt.Errorf("%w\nwhat has happened since cannot be told: begin anew with --initial, or say --resync", said(p.String(), err))
+	case isWriteError(err):
+		return err
 	}
-	return err
+	return listError(p, err)
 }
 
 // passes reports whether an error may be gone at the next try.

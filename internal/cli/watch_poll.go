@@ -45,7 +45,7 @@ func (f *watchFlags) poll(ctx context.Context, env Env, s streams, c *conn, q la
 		case err != nil && (p.held == nil || !passes(err)):
 			return said(c.place.repository(), err)
 		case err != nil:
-			s.note(fmt.Sprintf("%v; tries again", err))
+			s.note(fmt.Sprintf("%v; tries again", said(c.host, err)))
 		default:
 			if err := write(f.wanted(p.compare(now, f.initial))); err != nil {
 				return writeError{err}
