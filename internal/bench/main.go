@@ -1,10 +1,12 @@
 // Command bench measures a registry on this machine: how fast manifests are
-// put, and how fast what is there is listed. It runs the registry in its own
-// process, over HTTP on the loopback, with full durability, and prints the
-// disk's fsync latency beside the figures, without which they say little.
+// put, how fast what is there is listed, and how late streams of changes are.
+// It runs the registry in its own process, but for streams, over HTTP on the
+// loopback, with full durability, and prints the disk's fsync latency beside
+// the figures, without which they say little.
 //
 //	go run ./internal/bench put [-url postgres://…] [-tags 100000]
 //	go run ./internal/bench discovery [-url postgres://…] [-sizes 10000,100000,1000000]
+//	go run ./internal/bench watch [-url postgres://…]
 package main
 
 import (
@@ -33,6 +35,8 @@ func main() {
 	switch os.Args[1] {
 	case "put":
 		err = putCommand(ctx, os.Args[2:])
+	case "watch":
+		err = watchCommand(ctx, os.Args[2:])
 	case "discovery":
 		err = discoveryCommand(ctx, os.Args[2:])
 	default:
@@ -45,7 +49,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: bench put|discovery [flags]; -h tells them")
+	fmt.Fprintln(os.Stderr, "usage: bench put|discovery|watch [flags]; -h tells them")
 	os.Exit(2)
 }
 
