@@ -173,7 +173,8 @@ func TestDefinitionsAPI(t *testing.T) {
 		}
 		request(t, s, "PUT", at+"/odd", strings.Repeat(" ", 300<<10), http.StatusBadRequest)
 		request(t, s, "GET", at+"/odd", "", http.StatusNotFound)
-		request(t, s, "GET", at+"?view=stats", "", http.StatusBadRequest)
+		request(t, s, "GET", at+"?view=stats", "", http.StatusOK)
+		request(t, s, "GET", at+"?view=all", "", http.StatusBadRequest)
 		request(t, s, "DELETE", at+"/helm", "", http.StatusConflict)
 		request(t, s, "PUT", at+"/helm", newType("helm"), http.StatusCreated)
 		if body := request(t, s, "GET", at+"/helm", "", http.StatusOK).Body.String(); !strings.Contains(body, `"source":"api"`) {
