@@ -62,7 +62,8 @@ func lsCommand(env Env) *cobra.Command {
 		Example: `  lading ls registry.example.com
   lading ls registry.example.com/acme/web
   lading ls tags registry.example.com/acme/ --type helm --order -modified -n 5
-  lading ls manifests registry.example.com/acme/web --untagged -o name
+  lading ls manifests registry.example.com/acme/web --untagged
+  lading ls registry.example.com/acme/web --prefix pr- -o name | xargs -r lading rm
   lading ls namespaces registry.example.com/acme --stats
   lading ls registry.example.com/acme/web --template '{{.tag}} {{short .descriptor.digest}}'
   lading ls tags registry.example.com --since none -o json > all.json

@@ -32,7 +32,7 @@ be removed does not stop the rest.` + registryHelp + exitHelp,
 		Example: `  lading rm registry.example.com/acme/web:old
   lading rm --yes registry.example.com/acme/web@sha256:4f3a…
   lading rm --repository registry.example.com/acme/scratch
-  lading ls manifests registry.example.com/acme/web --untagged -o name | xargs -r lading rm`,
+  lading ls registry.example.com/acme/web --prefix pr- -o name | xargs -r lading rm`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRef(env, &f.conn, 0),
 		RunE: run(func(ctx context.Context, s streams, args []string) error {
