@@ -58,14 +58,27 @@ func ReadConfig(config []byte) (*Config, error) {
 		return nil, ErrNotJSON
 	}
 	c := &Config{bytes: len(config)}
+	if values, ok := simple(config); ok {
+		c.values = values
+		if err := c.readSimple(config); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
+		}
+		return c, nil
+	}
+	return c, c.readTokens(config)
+}
+
+// readTokens reads a config that has too much of something, up to where that
+// is.
+func (c *Config) readTokens(config []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(config))
 	dec.UseNumber()
 	v, err := c.read(dec, "", 0)
 	if c.problem == nil && err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
+		return fmt.Errorf("%w: %w", ErrNotJSON, err)
 	}
 	c.value = v
-	return c, nil
+	return nil
 }
 
 func (c *Config) read(dec *json.Decoder, at string, depth int) (any, error) {

@@ -3,6 +3,7 @@ package arttype
 import (
 	"encoding/json"
 	"os"
+	"reflect"
 	"testing"
 	"unicode/utf8"
 )
@@ -47,6 +48,10 @@ func FuzzConfig(f *testing.F) {
 		c, err := ReadConfig(data)
 		if err != nil {
 			return
+		}
+		slow := &Config{bytes: len(data)}
+		if err := slow.readTokens(data); err != nil || !reflect.DeepEqual(c, slow) {
+			t.Errorf("read as %+v, token by token %+v, %v", c, slow, err)
 		}
 		for _, ty := range types {
 			vs := ty.CheckConfig(c)

@@ -23,6 +23,8 @@ type Registry struct {
 	blobs blob.Store
 	disc  *discover.Engine
 	opt   Options
+
+	configs *configCache
 }
 
 // Options are the choices of a registry. The zero value is the strict one.
@@ -42,7 +44,7 @@ var (
 
 // New returns a registry over its parts, which the caller closes.
 func New(cat *catalog.Catalog, blobs blob.Store, disc *discover.Engine, opt Options) *Registry {
-	return &Registry{cat: cat, blobs: blobs, disc: disc, opt: opt}
+	return &Registry{cat: cat, blobs: blobs, disc: disc, opt: opt, configs: newConfigCache(configBudget)}
 }
 
 // Manifest implements lading.Reader.

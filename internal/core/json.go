@@ -11,22 +11,18 @@ import (
 
 const maxDepth = 64
 
-// checkJSON refuses what is not one JSON value in UTF-8, what is nested deeper
-// than maxDepth, and objects that name a key twice: two programs would read
-// such a manifest in two ways. encoding/json takes keys of any case, so keys
-// that differ in case alone count as the same, except among annotations.
-func checkJSON(raw []byte) error {
+// A manifest is one JSON value in UTF-8, not nested deeper than maxDepth, whose
+// objects name no key twice: two programs would read it in two ways.
+// encoding/json takes keys of any case, so keys that differ in case alone count
+// as the same, except among annotations.
+
+// checkText refuses what no parser should be given: what is not UTF-8, and what
+// is nested too deep.
+func checkText(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("it is not UTF-8")
 	}
-	if err := checkDepth(raw); err != nil {
-		return err
-	}
-	if !json.Valid(raw) {
-		var v any
-		return errors.New(strings.TrimPrefix(json.Unmarshal(raw, &v).Error(), "json: "))
-	}
-	return checkKeys(raw)
+	return checkDepth(raw)
 }
 
 // checkDepth counts brackets, so that no parser recurses before it is known
@@ -66,7 +62,7 @@ type level struct {
 	isKey bool            // the next string is a key
 }
 
-// checkKeys reads valid JSON.
+// checkKeys refuses valid JSON in which an object names a key twice.
 func checkKeys(raw []byte) error {
 	stack := []level{{}}
 	for i := 0; i < len(raw); i++ {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -34,6 +35,16 @@ var documents = []struct {
 	{strings.Repeat(`[`, 65) + strings.Repeat(`]`, 65), false},
 	{strings.Repeat(`[`, 1<<20), false},
 	{`"` + strings.Repeat(`[`, 1000) + `"`, true},
+}
+
+// checkJSON is what readDocument checks of any JSON.
+func checkJSON(raw []byte) error {
+	_, err := readDocument(raw)
+	var e *lading.Error
+	if errors.As(err, &e) && strings.Contains(e.Message, "not valid JSON") {
+		return err
+	}
+	return nil
 }
 
 func TestCheckJSON(t *testing.T) {

@@ -41,16 +41,12 @@ type document struct {
 // parsed is what the catalog keeps of a manifest, and what that is found by.
 type parsed struct {
 	catalog.Manifest
-	facts       arttype.Facts
-	config      *ocispec.Descriptor
-	image       bool   // whose platform is in its config
-	configBytes []byte // once they were read
-	untyped     bool   // the document does not say what it is
-	doc         *document
-	// configJSON is the config, for a type that reads it; when that is no JSON
-	// configErr says so, and both are nil for a config that is not there.
-	configJSON *arttype.Config
-	configErr  error
+	facts      arttype.Facts
+	config     *ocispec.Descriptor
+	image      bool // whose platform is in its config
+	untyped    bool // the document does not say what it is
+	doc        *document
+	said       *configFacts        // of its config; nil where that is not there, or not read
 	violations []arttype.Violation // that are warned of
 }
 
@@ -92,11 +88,21 @@ func parseManifest(m lading.Manifest) (*parsed, error) {
 }
 
 func readDocument(raw []byte) (*document, error) {
-	if err := checkJSON(raw); err != nil {
-		return nil, lading.ErrManifestInvalid.With("the manifest is not valid JSON: %v", err)
+	invalid := func(err error) error {
+		return lading.ErrManifestInvalid.With("the manifest is not valid JSON: %v", err)
+	}
+	if err := checkText(raw); err != nil {
+		return nil, invalid(err)
 	}
 	doc := &document{}
-	if err := json.Unmarshal(raw, doc); err != nil {
+	err := json.Unmarshal(raw, doc) // which looks whether it is valid before it reads anything
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		return nil, invalid(err)
+	}
+	if err := checkKeys(raw); err != nil {
+		return nil, invalid(err)
+	}
+	if err != nil {
 		return nil, lading.ErrManifestInvalid.With("the manifest is not of a known form: %v", jsonReason(err))
 	}
 	return doc, nil

@@ -26,7 +26,7 @@ func (r *Registry) judge(ctx context.Context, repo string, p *parsed, set *artty
 		sparse = policy.Sparse == arttype.Allow
 	}
 	p.refer(typ, sparse)
-	if err := r.readConfig(ctx, repo, p, typ); err != nil {
+	if err := r.readConfig(ctx, repo, p, typ, policy.Validate != arttype.Off, sparse || policy.Validate == arttype.Enforce); err != nil {
 		return err
 	}
 	p.violations = nil
@@ -57,9 +57,9 @@ func (p *parsed) check(typ *arttype.Type, sparse bool) []arttype.Violation {
 	var found []arttype.Violation
 	if p.config != nil && len(typ.ConfigSchema) > 0 {
 		switch {
-		case p.configJSON != nil:
-			found = typ.CheckConfig(p.configJSON)
-		case p.configErr != nil || p.config.Size > arttype.MaxConfig:
+		case p.said != nil && !p.said.notJSON:
+			found = p.said.found
+		case p.said != nil || p.config.Size > arttype.MaxConfig:
 			found = append(found, arttype.Violation{In: "config", Reason: "is not JSON of at most 4 MiB"})
 		case sparse:
 			found = append(found, arttype.Violation{In: "config", Reason: "is not there to be checked"})

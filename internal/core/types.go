@@ -12,7 +12,6 @@ import (
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/arttype"
 	"github.com/lading-dev/lading/internal/catalog"
-	"github.com/lading-dev/lading/internal/types"
 )
 
 // Types tells what manifests are. internal/types is the one that there is.
@@ -35,7 +34,7 @@ const maxRetypes = 5
 func (r *Registry) putTyped(ctx context.Context, repo string, p *parsed, opt catalog.PutOptions) (catalog.PutResult, error) {
 	if r.opt.Types == nil {
 		p.refer(nil, r.opt.Sparse)
-		if err := r.readConfig(ctx, repo, p, nil); err != nil {
+		if err := r.readConfig(ctx, repo, p, nil, false, r.opt.Sparse); err != nil {
 			return catalog.PutResult{}, err
 		}
 		return r.cat.PutManifestWith(ctx, repo, &p.Manifest, opt)
@@ -75,48 +74,43 @@ func factsOf(mediaType string, doc *document) arttype.Facts {
 }
 
 // readConfig takes out of a manifest's config an image's platform (image-spec,
-// config.md) and the fields that its type, if it has one, shows. A config that
-// is missing or no JSON says nothing; whether it may be missing is decided in
-// the transaction.
-func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *arttype.Type) error {
-	p.Shown = ""
-	if p.config == nil || !p.image && !reads(typ) {
+// config.md) and the fields that its type, if it has one, shows, and with check
+// holds it against the type's schema. A config that is missing or no JSON says
+// nothing; whether it may be missing is decided in the transaction. Where it is
+// not, because of sparse or because what is wrong is told before, the config
+// must be seen to be there.
+func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *arttype.Type, check, see bool) error {
+	p.Shown, p.said = "", nil
+	if !reads(typ) {
+		typ, check = nil, false
+	}
+	if p.config == nil || !p.image && typ == nil || p.config.Size > arttype.MaxConfig {
 		return nil
 	}
-	if p.configBytes == nil {
-		var err error
-		if p.configBytes, err = r.configOf(ctx, repo, p.config); err != nil || p.configBytes == nil {
-			return err
+	known := r.configs.get(repo, p.config.Digest)
+	if see && (known.bytes != nil || known.facts != nil) {
+		if _, err := r.cat.BlobSize(ctx, repo, p.config.Digest); err != nil {
+			known = configEntry{}
 		}
 	}
-	if reads(typ) && p.configJSON == nil {
-		p.configJSON, p.configErr = arttype.ReadConfig(p.configBytes)
+	if f := known.facts; f != nil && f.typ == typ && f.image == p.image && (f.checked || !check) {
+		p.said = f
+	} else {
+		config := known.bytes
+		if config == nil {
+			var err error
+			if config, err = r.configOf(ctx, repo, p.config); err != nil || config == nil {
+				return err
+			}
+		}
+		p.said = readFacts(config, p.image, typ, check)
+		r.configs.said(repo, p.config.Digest, p.said)
 	}
 	if p.image {
-		p.Platform = p.imagePlatform()
+		p.Platform = p.said.platform
 	}
-	if p.configJSON != nil {
-		p.Shown = types.ShownOf(typ, p.configJSON)
-	}
+	p.Shown = p.said.shown
 	return nil
-}
-
-// imagePlatform is what an image's config says; where the config was read for
-// its type, it is not read again.
-func (p *parsed) imagePlatform() string {
-	if c := p.configJSON; c != nil {
-		os, ok := c.Member("os")
-		architecture, _ := c.Member("architecture")
-		variant, _ := c.Member("variant")
-		if ok {
-			return platformText(os, architecture, variant)
-		}
-	}
-	var c ocispec.Platform
-	if json.Unmarshal(p.configBytes, &c) != nil {
-		return ""
-	}
-	return platformText(c.OS, c.Architecture, c.Variant)
 }
 
 // reads tells whether anything of a config matters for a type.

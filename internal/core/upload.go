@@ -73,6 +73,9 @@ func (u *upload) Commit(ctx context.Context, d lading.Digest) (lading.Descriptor
 	if err != nil {
 		return lading.Descriptor{}, catalogError(err)
 	}
+	if b.Bytes != nil {
+		u.r.configs.pushed(u.repo, d, b.Bytes)
+	}
 	return lading.Descriptor{MediaType: octets, Digest: d, Size: b.Size}, nil
 }
 

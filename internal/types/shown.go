@@ -29,6 +29,12 @@ func ShownOf(typ *arttype.Type, c *arttype.Config) string {
 		return ""
 	}
 	fields := typ.Show(c)
+	if len(fields) == 0 {
+		return ""
+	}
+	if raw, err := json.Marshal(fields); err == nil && len(raw) <= lading.MaxShown {
+		return string(raw)
+	}
 	// The shortest first: of what is too long, most is kept.
 	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(fields[a]), len(fields[b])), cmp.Compare(a, b))
