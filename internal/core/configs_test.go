@@ -98,8 +98,9 @@ func TestRememberedForWhom(t *testing.T) {
 		var set *arttype.Set // one, as between two changes of definitions
 		for i, test := range []struct{ artifactType, config, policy, platform, violations string }{
 			{"application/vnd.gadget", "application/json", "off", "", "[]"},
-			{"application/vnd.gadget", "application/vnd.oci.image.config.v1+json", "off", "linux/arm", "[]"},
 			{"application/vnd.gadget", "application/json", "warn", "", "[config: missing property 'name']"},
+			{"application/vnd.gadget", "application/vnd.oci.image.config.v1+json", "off", "linux/arm", "[]"},
+			{"application/vnd.gadget", "application/vnd.oci.image.config.v1+json", "warn", "linux/arm", "[config: missing property 'name']"},
 			{"", "application/vnd.oci.image.config.v1+json", "warn", "linux/arm", "[]"},
 			{"application/vnd.gadget", "application/json", "off", "", "[]"},
 		} {
