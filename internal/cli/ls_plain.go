@@ -46,7 +46,9 @@ func (f *lsFlags) gathered(ctx context.Context, env Env, s streams, c *conn, q l
 	if err != nil {
 		return err
 	}
-	s.note(missing(c.host, q))
+	if text := missing(q, f.form.form != "name"); text != "" {
+		s.note(c.host + " does not have the discovery extension; not to be had: " + text)
+	}
 	g := &gatherer{conn: c, reg: reg, scope: q.Scope, kind: q.Kind, types: builtIn(), meter: &importer.Meter{}}
 	g.namesOnly = f.form.form == "name" && len(q.Scope.Types) == 0 && len(q.Scope.Platforms) == 0
 	stop := func() {}
@@ -63,9 +65,13 @@ func (f *lsFlags) gathered(ctx context.Context, env Env, s streams, c *conn, q l
 	return err
 }
 
-// missing tells in one line what a registry without the extension cannot tell.
-func missing(host string, q lading.Query) string {
-	what := []string{"when things were pushed"}
+// missing are the things asked for that a registry without the extension cannot
+// tell.
+func missing(q lading.Query, times bool) string {
+	var what []string
+	if times && q.Kind != lading.KindNamespaces {
+		what = append(what, "when things were pushed")
+	}
 	if q.Order == lading.OrderCreated || q.Order == lading.OrderModified {
 		what = append(what, "the order by date (listed by name)")
 	}
@@ -78,7 +84,7 @@ func missing(host string, q lading.Query) string {
 	if q.Since != "" {
 		what = append(what, "a cursor")
 	}
-	return fmt.Sprintf("%s does not have the discovery extension; not to be had: %s", host, list(what))
+	return list(what)
 }
 
 // run hands on the listing in pages, in the order of names.

@@ -12,6 +12,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 	"oras.land/oras-go/v2/errdef"
+
+	"github.com/lading-dev/lading"
 )
 
 // node is a manifest in a tree.
@@ -208,13 +210,14 @@ func cosignTags(ctx context.Context, s store, d digest.Digest) (out []tagging, e
 // rest before its branches.
 func (n *node) write(b *strings.Builder, name, first, rest string) {
 	words := []string{string(n.Digest)}
-	for _, w := range []string{n.Type, n.Platform} {
+	what := []string{n.Type, n.Platform}
+	if n.Type == "" || n.Type == lading.TypeUnknown {
+		what = append(what, n.ArtifactType)
+	}
+	for _, w := range what {
 		if w != "" {
 			words = append(words, clean(w))
 		}
-	}
-	if n.Type == "" || n.Type == "unknown" {
-		words = append(words, clean(n.ArtifactType))
 	}
 	if n.Tag != "" {
 		words = append(words, "tag "+n.Tag)
@@ -234,10 +237,10 @@ func (n *node) write(b *strings.Builder, name, first, rest string) {
 		if i == len(below)-1 {
 			stem, next = "└─ ", "   "
 		}
-		what := ""
+		how := ""
 		if i >= len(n.Children) {
-			what = "refers: "
+			how = "refers: "
 		}
-		child.write(b, what, rest+stem, rest+next)
+		child.write(b, how, rest+stem, rest+next)
 	}
 }

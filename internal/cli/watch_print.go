@@ -51,7 +51,16 @@ func (f *watchFlags) writer(w io.Writer, base string, data lading.Data, now func
 			return executeTemplate(t, b, json.RawMessage(raw.Bytes()))
 		}
 	default:
-		one = humanLine
+		synced := false
+		one = func(b *bytes.Buffer, e lading.Event) error {
+			if e.Control == lading.ControlSynced {
+				if synced { // a stream was taken up again
+					return nil
+				}
+				synced = true
+			}
+			return humanLine(b, e)
+		}
 	}
 	return func(events []lading.Event) error {
 		var b bytes.Buffer

@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -177,9 +176,7 @@ func peer(t *testing.T, name string) string {
 	cmd.Stdout, cmd.Stderr = &log, &log
 	must(t, cmd.Start())
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		force := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
-		defer force.Stop()
+		cmd.Process.Kill()
 		cmd.Wait()
 		if t.Failed() {
 			t.Logf("the log of %s:\n%s", name, &log)
