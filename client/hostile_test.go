@@ -245,7 +245,11 @@ const maxMemory = 200 << 20
 func TestHostile(t *testing.T) {
 	for _, tt := range hostile {
 		t.Run(tt.name, func(t *testing.T) {
-			reg := scripted(t, tt.do, client.Options{Timeout: 500 * time.Millisecond, Idle: 500 * time.Millisecond, Retries: 2})
+			patience := 20 * time.Second
+			if tt.want == lading.ErrUnavailable {
+				patience = 300 * time.Millisecond // it may be the patience that ends it
+			}
+			reg := scripted(t, tt.do, client.Options{Timeout: patience, Idle: patience, Retries: 2})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			err := ask[tt.ask](t.Context(), reg)
