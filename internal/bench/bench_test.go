@@ -21,6 +21,18 @@ func TestShort(t *testing.T) {
 			}
 		}
 	})
+	t.Run("retype", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := retypeCommand(ctx, []string{"-n", "600", "-multiply", "2", "-rounds", "2", "-window", "50ms", "-alone", "50ms", "-dir", dir}); err != nil {
+			t.Error(err)
+		}
+		for _, wrong := range catalogcheck.Check(ctx, sqldbtest.Open(t, sqldb.Options{URL: "sqlite:" + filepath.Join(dir, "catalog.db")})) {
+			t.Error(wrong)
+		}
+		if err := retypeCommand(ctx, []string{"-n", "300", "-rounds", "1", "-window", "50ms", "-alone", "50ms", "-dir", t.TempDir(), "-url", sqldbtest.Postgres(t)}); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("discovery", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := discoveryCommand(ctx, []string{"-n", "4", "-sizes", "200,600", "-multiply", "3", "-dir", dir}); err != nil {

@@ -7,6 +7,7 @@
 //	go run ./internal/bench put [-url postgres://…] [-tags 100000]
 //	go run ./internal/bench discovery [-url postgres://…] [-sizes 10000,100000,1000000]
 //	go run ./internal/bench watch [-url postgres://…]
+//	go run ./internal/bench retype [-url postgres://…] [-n 100000] [-multiply 10]
 package main
 
 import (
@@ -37,6 +38,8 @@ func main() {
 		err = putCommand(ctx, os.Args[2:])
 	case "watch":
 		err = watchCommand(ctx, os.Args[2:])
+	case "retype":
+		err = retypeCommand(ctx, os.Args[2:])
 	case "discovery":
 		err = discoveryCommand(ctx, os.Args[2:])
 	default:
@@ -49,7 +52,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: bench put|discovery|watch [flags]; -h tells them")
+	fmt.Fprintln(os.Stderr, "usage: bench put|discovery|watch|retype [flags]; -h tells them")
 	os.Exit(2)
 }
 
@@ -58,6 +61,7 @@ type target struct {
 	url, dir string
 	relaxed  bool
 	profile  string
+	noTyping bool // the command types again what is stored itself
 }
 
 func (t *target) flags(fs *flag.FlagSet) {
@@ -100,7 +104,7 @@ func (t *target) start(ctx context.Context, access guard.Access) (*running, erro
 		cfg.Durability = config.Relaxed
 	}
 	began := time.Now()
-	srv, err := server.NewWith(ctx, cfg, slog.New(slog.DiscardHandler), server.Options{Access: access})
+	srv, err := server.NewWith(ctx, cfg, slog.New(slog.DiscardHandler), server.Options{Access: access, NoTyping: t.noTyping})
 	if err != nil {
 		return nil, err
 	}
