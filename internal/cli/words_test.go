@@ -38,7 +38,7 @@ func TestPlaces(t *testing.T) {
 		"ftp://h/a:1":             "wrong",
 		"h/a:1?x=y":               "wrong",
 		"u:p@h/a:1":               "wrong",
-		"h/a:" + fmt.Sprint("é"):  "wrong",
+		"h/a:é":                   "wrong",
 		"h.example/a b":           "wrong",
 		"h/a@" + d + "@" + d:      "wrong",
 		"h/a:t@" + d + "/x":       "wrong",
