@@ -26,7 +26,7 @@ func (p *page) list() (out lading.Listing, err error) {
 		return p.listSubject(t, full)
 	}
 	w := &walk{p: p, visible: full.Intersect(p.r.names), last: t.Pos, bornBy: t.At, exact: p.r.exact}
-	if p.r.q.Scope.Repository != "" {
+	if p.r.q.Scope.Repository != "" && p.r.q.Kind != lading.KindRepositories {
 		// Only its own shard's position is kept: the others bound nothing.
 		w.last.Name, w.last.Inside = p.r.q.Scope.Repository, true
 	}

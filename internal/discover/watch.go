@@ -204,7 +204,9 @@ func (s *watch) look(from *cursor) error {
 				return err
 			}
 			s.cur = *from
-			return nil
+			// What follows is of the history as it is now.
+			s.cur.epoch, err = s.e.j.Epoch(s.ctx, q, newest)
+			return err
 		}
 		if err := p.live(); err != nil {
 			return err
