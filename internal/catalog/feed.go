@@ -68,6 +68,13 @@ func (f *feedWriter) move(kind FeedKind, from, to, typ int64, lists ...int64) {
 	f.tx.Exec(`UPDATE feed SET pos=?,type=? WHERE kind=? AND shard=? AND pos=? AND list IN `+sqldb.In(len(lists)), appendInts(args, lists)...)
 }
 
+// change changes the position and the type of an item in lists, and moves it
+// from one of them to another.
+func (f *feedWriter) change(kind FeedKind, from, to, typ, leave, enter int64, lists []int64) {
+	args := append(make([]any, 0, 7+len(lists)), leave, enter, to, typ, int64(kind), f.tx.Shard(), from)
+	f.tx.Exec(`UPDATE feed SET list=CASE WHEN list=? THEN ? ELSE list END,pos=?,type=? WHERE kind=? AND shard=? AND pos=? AND list IN `+sqldb.In(len(lists)), appendInts(args, lists)...)
+}
+
 // flush writes what insert gathered.
 func (f *feedWriter) flush() {
 	const step = 64

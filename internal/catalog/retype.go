@@ -231,7 +231,7 @@ func (ch *change) retype(m *manifestRow, typ int64, shown string) {
 	if m.tagged == 0 {
 		lists = ch.feed.with(UntaggedList)
 	}
-	ch.retypeFeed(ManifestModified, ManifestCreated, m.mod, m.born, pos, m.id, old, typ, lists)
+	ch.retypeFeed(ManifestModified, ManifestCreated, m.mod, m.born, pos, old, typ, lists)
 	ch.tx.Exec(`UPDATE manifest SET type=?,shown=?,mod=?,rev=? WHERE id=?`, typ, nullable(shown), pos, rev, m.id)
 	m.mod = pos
 }
@@ -243,21 +243,16 @@ func (ch *change) retypeTag(t *tagRow, was int64) {
 	m := t.to
 	pos, rev := ch.record(journal.Row{Kind: journal.Tag, Action: journal.Updated, Name: t.name, Digest: m.digest, Previous: m.digest,
 		Type: m.typ, PreviousType: was, Flags: journal.Existed | journal.WasTagged | journal.IsTagged})
-	ch.retypeFeed(TagModified, TagCreated, t.mod, t.born, pos, t.id, was, m.typ, ch.feed.lists)
+	ch.retypeFeed(TagModified, TagCreated, t.mod, t.born, pos, was, m.typ, ch.feed.lists)
 	ch.tx.Exec(`UPDATE tag SET mod=?,rev=? WHERE id=?`, pos, rev, t.id)
 }
 
 // retypeFeed moves an item to a new position in the lists that it stays in, and
-// from one type's list to the other's.
-func (ch *change) retypeFeed(modified, created FeedKind, mod, born, pos, item, old, typ int64, lists []int64) {
-	if old == typ {
-		ch.feed.move(modified, mod, pos, typ, append(slices.Clone(lists), TypeList(typ))...)
-		return
+// from one type's list to the other's, with one statement for each kind.
+func (ch *change) retypeFeed(modified, created FeedKind, mod, born, pos, old, typ int64, lists []int64) {
+	lists = append(slices.Clone(lists), TypeList(old))
+	ch.feed.change(modified, mod, pos, typ, TypeList(old), TypeList(typ), lists)
+	if old != typ {
+		ch.feed.change(created, born, born, typ, TypeList(old), TypeList(typ), lists)
 	}
-	ch.feed.move(modified, mod, pos, typ, lists...)
-	ch.feed.move(created, born, born, typ, lists...)
-	ch.feed.remove(modified, mod, TypeList(old))
-	ch.feed.remove(created, born, TypeList(old))
-	ch.feed.insert(modified, pos, item, typ, TypeList(typ))
-	ch.feed.insert(created, born, item, typ, TypeList(typ))
 }

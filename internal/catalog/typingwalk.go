@@ -87,6 +87,7 @@ type Stored struct {
 	Bytes      []byte
 	Type       Type
 	Shown      string
+	Tags       int64 // how many point to it
 
 	repo, pos, size int64
 }
@@ -140,13 +141,13 @@ func (c *Catalog) Walked(ctx context.Context, w Walk, n int) (out []*Stored, nex
 // readStored reads.
 func (c *Catalog) stored(ctx context.Context, q sqldb.Querier, ids []int64) (out []*Stored, err error) {
 	for chunk := range slices.Chunk(ids, inStep) {
-		rows, err := q.Query(ctx, `SELECT m.id,m.repo,r.name,m.size FROM manifest m JOIN repository r ON r.id=m.repo WHERE m.id IN `+sqldb.In(inSize(len(chunk))), inArgs(nil, chunk)...)
+		rows, err := q.Query(ctx, `SELECT m.id,m.repo,r.name,m.size,m.tagged FROM manifest m JOIN repository r ON r.id=m.repo WHERE m.id IN `+sqldb.In(inSize(len(chunk))), inArgs(nil, chunk)...)
 		if err != nil {
 			return nil, fmt.Errorf("catalog: walk: %w", err)
 		}
 		for rows.Next() {
 			s := &Stored{}
-			if err := rows.Scan(&s.ID, &s.repo, &s.Repository, &s.size); err != nil {
+			if err := rows.Scan(&s.ID, &s.repo, &s.Repository, &s.size, &s.Tags); err != nil {
 				rows.Close()
 				return nil, fmt.Errorf("catalog: walk: %w", err)
 			}

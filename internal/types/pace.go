@@ -7,6 +7,10 @@ import (
 	"github.com/lading-dev/lading/internal/journal"
 )
 
+// idle is what part of the time that it worked the walk rests while nobody else
+// writes: readers want the machine, too.
+const idle = 0.5
+
 // share is how many times as long as it worked the walk rests while others
 // write: it slows them down by a tenth at most.
 const share = 10
@@ -15,8 +19,8 @@ const share = 10
 // writing.
 const busy = time.Second
 
-// pace leaves the catalog to others: after each piece of work as long as that
-// took, and many times as long while they write.
+// pace leaves the catalog to others: after each piece of work for a while,
+// and for many times as long as that took while they write.
 type pace struct {
 	journal *journal.Journal
 	until   time.Time // others are busy
@@ -30,7 +34,7 @@ func (p *pace) run(ctx context.Context, work func() error) error {
 	}
 	d := time.Since(began)
 	if time.Now().After(p.until) {
-		if err := p.rest(ctx, d); err != nil || time.Now().After(p.until) {
+		if err := p.rest(ctx, time.Duration(idle*float64(d))); err != nil || time.Now().After(p.until) {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/lading-dev/lading/arttype"
@@ -178,46 +179,97 @@ func (r *retyper) finish(ctx context.Context) error {
 
 // step looks at some manifests and writes those that have changed.
 func (r *retyper) step(ctx context.Context, w catalog.Walk) (next catalog.Walk, err error) {
-	byRepo := map[string][]catalog.Retyped{}
+	var todo []work
 	err = r.pace.run(ctx, func() (err error) {
-		next, err = r.look(ctx, w, byRepo)
+		todo, next, err = r.look(ctx, w)
 		return err
 	})
+	for len(todo) > 0 && err == nil {
+		now := together(todo)
+		var left []work
+		err = r.pace.run(ctx, func() (err error) {
+			left, err = r.write(ctx, todo[:now])
+			return err
+		})
+		todo = append(left, todo[now:]...)
+	}
 	if err != nil {
 		return w, err
-	}
-	for repo, items := range byRepo {
-		for len(items) > 0 {
-			err := r.pace.run(ctx, func() (err error) {
-				items, err = r.cat.Retype(ctx, r.st.generation, repo, items)
-				return err
-			})
-			if err != nil {
-				return w, err
-			}
-		}
 	}
 	return next, r.cat.SaveWalk(ctx, r.st.generation, next)
 }
 
-// look gathers those of the next manifests that have changed.
-func (r *retyper) look(ctx context.Context, w catalog.Walk, byRepo map[string][]catalog.Retyped) (catalog.Walk, error) {
+// work is what has changed in a repository.
+type work struct {
+	repo  string
+	items []catalog.Retyped
+	rows  int64 // manifests and tags
+}
+
+// look gathers what has changed of the next manifests.
+func (r *retyper) look(ctx context.Context, w catalog.Walk) (todo []work, next catalog.Walk, err error) {
 	stored, next, err := r.cat.Walked(ctx, w, r.opt.Page)
 	if err != nil {
-		return w, err
+		return nil, w, err
 	}
+	at := map[string]int{}
 	for _, m := range stored {
 		now, err := r.retype(ctx, m)
 		if err != nil {
-			return w, err
+			return nil, w, err
 		}
-		if now.Short != m.Type.Short || now.Shown != m.Shown {
-			byRepo[m.Repository] = append(byRepo[m.Repository], now)
-			r.written++
+		if now.Short == m.Type.Short && now.Shown == m.Shown {
+			continue
 		}
+		i, ok := at[m.Repository]
+		if !ok {
+			i = len(todo)
+			at[m.Repository], todo = i, append(todo, work{repo: m.Repository})
+		}
+		todo[i].items = append(todo[i].items, now)
+		todo[i].rows += 1 + m.Tags
+		r.written++
 	}
 	r.seen += len(stored)
-	return next, nil
+	return todo, next, nil
+}
+
+const (
+	// atOnce bounds the repositories that are written at once, to share a
+	// commit: most have few manifests in a step.
+	atOnce = 16
+	// rowsAtOnce bounds what they write: while they do, nobody else can.
+	rowsAtOnce = 128
+)
+
+// together is how many of the first are to be written at once.
+func together(todo []work) int {
+	rows := int64(0)
+	for i, w := range todo[:min(len(todo), atOnce)] {
+		if rows += w.rows; rows > rowsAtOnce {
+			return max(i, 1)
+		}
+	}
+	return min(len(todo), atOnce)
+}
+
+// write types again what has changed in some repositories, and returns what is
+// left of it.
+func (r *retyper) write(ctx context.Context, todo []work) (left []work, err error) {
+	var wg sync.WaitGroup
+	errs := make([]error, len(todo))
+	for i := range todo {
+		wg.Go(func() {
+			todo[i].items, errs[i] = r.cat.Retype(ctx, r.st.generation, todo[i].repo, todo[i].items)
+		})
+	}
+	wg.Wait()
+	for _, w := range todo {
+		if len(w.items) > 0 {
+			left = append(left, w)
+		}
+	}
+	return left, errors.Join(errs...)
 }
 
 // retype tells what a stored manifest is by the definitions of now. The config
