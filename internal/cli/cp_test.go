@@ -105,6 +105,13 @@ func TestCopySome(t *testing.T) {
 	}
 	tags := []string{"1.0", "amd", "data"}
 	same(t, graph(t, host, "from", tags...), graph(t, olareg, "all", tags...))
+	// Lists of referrers, which distribution keeps under tags, are made anew.
+	registry := peer(t, "registry")
+	copies(t, "--all-tags", host+"/from", registry+"/all")
+	if r := copies(t, "--all-tags", registry+"/all", olareg+"/back"); len(r.Tags) != 4 || r.Manifests != 8 {
+		t.Errorf("all tags out of distribution: %+v", r)
+	}
+	same(t, graph(t, host, "from", tags...), graph(t, olareg, "back", tags...))
 	fails(t, cli.ExitNotFound, "no such thing", "cp", host+"/from:none", host+"/x")
 	fails(t, cli.ExitNotFound, "NAME_UNKNOWN", "cp", "--all-tags", host+"/none", host+"/x")
 	fails(t, cli.ExitUsage, "names no manifest", "cp", host+"/from", host+"/x")

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,6 +132,32 @@ func TestWatchResumes(t *testing.T) {
 	}
 	must(t, os.WriteFile(file, []byte("forged\n"), 0o600))
 	fails(t, cli.ExitUsage, "CURSOR_INVALID", args...)
+}
+
+// TestWatchExpired is told that the registry has forgotten the cursor: it ends,
+// or begins anew when that is asked for.
+func TestWatchExpired(t *testing.T) {
+	w := open(t)
+	fill(t, w.host(), "acme/web")
+	old := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/watch/events") && (r.URL.Query().Get("since") == "old" || r.Header.Get("Last-Event-ID") == "old") {
+				http.Error(rw, `{"errors":[{"code":"CURSOR_EXPIRED","message":"too old","detail":{"reason":"retention","retry_after_s":1}}]}`, http.StatusGone)
+				return
+			}
+			h.ServeHTTP(rw, r)
+		})
+	}
+	web := httptest.NewServer(old(w.srv.Handler()))
+	defer web.Close()
+	host := web.Listener.Addr().String()
+	fails(t, cli.ExitFailed, "begin anew with --initial, or say --resync", "watch", host, "--since", "old")
+	r := runs(t, "watch", host, "--since", "old", "--resync", "--kinds", "tag")
+	awaits(t, "the state", r.out.shows("synced"))
+	r.ends(t)
+	if strings.Count(r.out.text(), "tag.state") != 4 || !strings.Contains(r.log.text(), "begins anew") {
+		t.Errorf("%s%s", r.out.text(), r.log.text())
+	}
 }
 
 // TestWatchForms shows events by name and by template, and drops what was not

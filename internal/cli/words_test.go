@@ -125,3 +125,23 @@ func TestCodes(t *testing.T) {
 		t.Error("nothing is a failure")
 	}
 }
+
+// TestSchemes tells to whom HTTP is spoken.
+func TestSchemes(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	for _, tt := range []struct {
+		place string
+		plain bool // without --plain-http
+	}{{"h.example", false}, {"10.0.0.1:80", false}, {"http://h.example", true}, {"https://localhost", false}, {"localhost:5000", true}, {"[::1]", true}} {
+		p, err := parsePlace(tt.place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range []bool{false, true} {
+			c, err := (&connFlags{plainHTTP: flag}).dial(p)
+			if err != nil || c.plain != (flag || tt.plain) {
+				t.Errorf("%s, %v: %v, %v", tt.place, flag, c.plain, err)
+			}
+		}
+	}
+}

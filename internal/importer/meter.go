@@ -50,7 +50,7 @@ func (m *Meter) Line(now time.Time) string {
 		return "opening"
 	}
 	line := fmt.Sprintf("%s: %d of %d %s", s.verb, s.done, s.total, s.unit)
-	if s.total == 0 && s.done > 0 { // nobody knows how many there are
+	if s.total == 0 { // nobody knows how many there are, or there are none
 		line = fmt.Sprintf("%s: %d %s", s.verb, s.done, s.unit)
 	}
 	part, spent := 0.0, now.Sub(s.began)
