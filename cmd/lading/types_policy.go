@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -157,6 +158,8 @@ func (f *typesFlags) showPolicy(ctx context.Context, stdout io.Writer, id string
 	return writeIndented(stdout, p.JSON)
 }
 
+var policyID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
 // applyPolicies puts files into the registry.
 func (f *typesFlags) applyPolicies(ctx context.Context, stdout io.Writer, files []string) error {
 	for _, file := range files {
@@ -165,6 +168,9 @@ func (f *typesFlags) applyPolicies(ctx context.Context, stdout io.Writer, files 
 			return err
 		}
 		id := cmp.Or(f.id, strings.TrimSuffix(filepath.Base(file), ".json"))
+		if !policyID.MatchString(id) {
+			return fmt.Errorf("%s: %q cannot be the id of a policy, which is of lower-case letters and digits, in parts joined by single dashes: give one with --id", file, id)
+		}
 		if err := f.put(ctx, "policies/"+url.PathEscape(id), file, body); err != nil {
 			return err
 		}

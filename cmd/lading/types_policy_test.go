@@ -30,7 +30,7 @@ func TestPolicies(t *testing.T) {
 		{"types policy apply " + twin + " " + wide + " --id x" + at, exitUsage, "--id is the id of one policy"},
 		{"types policy apply " + twin + " --id charts" + at, exitDone, "twin.json: the policy charts is in force"},
 		{"types policy apply " + charts + at, exitDone, "the policy charts is in force"},
-		{"types policy apply " + charts + " --id Charts" + at, exitFailed, "the id of a policy is of lower-case letters"},
+		{"types policy apply " + charts + " --id Charts" + at, exitFailed, `"Charts" cannot be the id of a policy, which is of lower-case letters and digits, in parts joined by single dashes: give one with --id`},
 		{"types policy ls" + at, exitDone, "charts      namespace acme/charts  helm   -                                         deny     enforce   -\n"},
 		{"types policy ls" + at, exitDone, "everything  registry               all    docker-plugin,sif,wasm,ollama and 2 more  allow    warn      deny\n"},
 		{"types policy show charts" + at, exitDone, "\n  \"validate\": \"enforce\"\n"},
