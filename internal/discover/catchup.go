@@ -40,7 +40,7 @@ func (s *watch) catchUp() error {
 		return err
 	}
 	for _, it := range items {
-		if p.kind > 0 && it.Op != lading.OpPut && ofRepositories(it.Key) {
+		if p.kind > 0 && it.Op != lading.OpPut && ofRepositories(it.Key) && !s.e.opt.faults.KeepResets {
 			continue // the first kind has told it, and content since
 		}
 		c, err := s.withManifest(stateChange(s.kinds[p.kind], it))
@@ -82,6 +82,13 @@ func (s *watch) arrive() (err error) {
 		s.begin(&from)
 		return nil
 	}
+	if s.paged = nil; p.from != nil {
+		heads, _, err := s.e.j.Heads(s.ctx, s.e.cat.DB().Read())
+		if err != nil {
+			return err
+		}
+		s.paged = positions(heads)
+	}
 	s.follow()
 	// Everything up to here is in one position, from which a reader can go on.
 	if !s.synced {
@@ -98,7 +105,7 @@ func (s *watch) arrive() (err error) {
 func (s *watch) page(p *paging) (items []lading.Item, done bool, err error) {
 	kind := s.kinds[p.kind]
 	r := &request{q: lading.Query{Kind: kind, Scope: s.scope(kind), N: s.e.opt.Watch.Batch}, n: s.e.opt.Watch.Batch,
-		subject: s.subject, grants: s.grants, names: s.names, exact: true}
+		subject: s.subject, grants: s.grants, names: s.names, exact: !s.e.opt.faults.Newer}
 	if r.tok = p.tok; r.tok == nil {
 		r.from, r.pin = p.from, p.pin
 	}

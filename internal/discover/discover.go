@@ -89,6 +89,10 @@ type Faults struct {
 	FilterHidesRepo bool // a filter hides the removal of a repository
 	ShowNew         bool // a listing shows what was born after it began
 	LeakGained      bool // content of repositories lost meanwhile is shown
+	EveryCursor     bool // a stream's events carry cursors within a transaction
+	StaleGrants     bool // a stream never asks again what its caller may see
+	Newer           bool // a stream's state shows what its changes tell again
+	KeepResets      bool // every kind of a stream tells of whole repositories
 }
 
 // Seed returns options with a fault, for tests.

@@ -33,6 +33,7 @@ type watch struct {
 	// current is when it had nothing more to tell.
 	current time.Time
 	paging  *paging        // nil while it follows the journal
+	paged   []int64        // where the journal was when a difference had been paged; nil after none
 	reader  *follow.Reader // nil while it does not
 
 	events []lading.Event
@@ -142,10 +143,13 @@ func (s *watch) row(r *follow.Row) error {
 	if err != nil {
 		return err
 	}
+	if s.hidBirth(r) {
+		s.events = append(s.events, lading.Event{Change: stateChange(lading.KindRepositories, removeRepository(r.Repo.Name))})
+	}
 	if c != nil {
 		s.events = append(s.events, lading.Event{Change: c})
 	}
-	if !r.Last {
+	if !r.Last && !s.e.opt.faults.EveryCursor {
 		return nil
 	}
 	s.cur.at[r.Shard] = r.Pos
@@ -229,6 +233,9 @@ func (s *watch) readGrants() (err error) {
 // regrant asks what the caller may see, and begins to tell the difference if
 // that has changed.
 func (s *watch) regrant() (changed bool, err error) {
+	if s.e.opt.faults.StaleGrants {
+		return false, nil
+	}
 	before := s.grants
 	if err := s.readGrants(); err != nil || s.grants.Equal(before) {
 		return false, err

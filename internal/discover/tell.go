@@ -43,10 +43,25 @@ func (s *watch) operation(r *follow.Row) *lading.Change {
 		return nil
 	case s.matches(r):
 		return r.Put
+	case r.Action == journal.Created && s.whilePaging(r): // it may be there in an earlier life
+		return r.Remove
 	case s.matched(r), r.Put == nil && r.Action != journal.Deleted && s.could(r):
 		return r.Remove
 	}
 	return nil
+}
+
+// whilePaging reports whether a change happened while a difference was told page
+// by page. What ended before that, and began anew between two pages, was lost
+// from sight: the end stands where the beginning does by then.
+func (s *watch) whilePaging(r *follow.Row) bool { return s.paged != nil && r.Pos <= s.paged[r.Shard] }
+
+// hidBirth reports whether a repository's beginning may hide the end of an
+// earlier life that the copy still has.
+func (s *watch) hidBirth(r *follow.Row) bool {
+	name := r.Repo.Name
+	return r.Row.Kind == journal.Repository && r.Action == journal.Created && s.whilePaging(r) && len(s.q.Actions) == 0 &&
+		s.grants.Contains(name) && s.names.Contains(name) && s.f.repository(name)
 }
 
 // matches reports whether the item is one of the stream's after the change.

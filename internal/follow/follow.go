@@ -28,6 +28,9 @@ type Options struct {
 	// Chunk is about how many rows are read at once; 0 means 256.
 	Chunk  int
 	Logger *slog.Logger // nil discards
+
+	// Lose is a fault for tests: who fell off the ring goes on at its end.
+	Lose bool
 }
 
 // Follower reads the journal for its readers. While it has none it does

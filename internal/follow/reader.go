@@ -76,10 +76,11 @@ func (r *Reader) fromRing() (out []*Row, more, ok bool) {
 	if !r.inRing && !r.enter() {
 		return nil, false, false
 	}
-	if r.needs && r.first < f.ring.first {
+	if r.needs && r.first < f.ring.first && !f.opt.Lose {
 		r.inRing, r.needs = false, false
 		return nil, false, false
 	}
+	r.first = max(r.first, f.ring.first)
 	if r.needs {
 		for ; r.first < f.ring.next; r.first++ {
 			row := f.ring.at(r.first)

@@ -49,6 +49,7 @@ type World struct {
 	Clock *Clock
 	// Actor is who puts and deletes.
 	Actor string
+	mu    sync.Mutex
 	named map[digest.Digest]string
 }
 
@@ -127,7 +128,9 @@ func Blob(content string) digest.Digest { return digest.FromString(content) }
 func (w *World) Put(repo string, s Spec, tags ...string) digest.Digest {
 	w.T.Helper()
 	m := s.Manifest()
+	w.mu.Lock()
 	w.named[m.Digest] = s.Name
+	w.mu.Unlock()
 	if err := w.Cat.PutManifest(context.Background(), repo, m, tags, w.Actor); err != nil {
 		w.T.Fatalf("put %s in %s: %v", s.Name, repo, err)
 	}
