@@ -203,7 +203,12 @@ var hostile = []struct {
 	{"a circle of redirects", "manifest", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
 	}, lading.ErrUnavailable},
-	{"a PUT that becomes a GET", "put", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }, lading.ErrUnavailable},
+	{"a PUT that becomes a GET", "put", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+		}
+		w.WriteHeader(http.StatusCreated)
+	}, lading.ErrUnavailable},
 	{"an error without end", "manifest", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		forever(w, `{"errors":[`)
@@ -314,5 +319,23 @@ func TestCredentialsStay(t *testing.T) {
 	}
 	if len(elsewhere) != 3 || len(asked) != 1 || !asked[reg.Host()] {
 		t.Errorf("elsewhere %q, credentials were wanted for %v", elsewhere, asked)
+	}
+}
+
+// Redirects are followed a few times.
+func TestRedirects(t *testing.T) {
+	for _, tt := range []struct {
+		times int
+		want  error
+	}{{5, lading.ErrDigestInvalid}, {6, lading.ErrUnavailable}} {
+		asked := 0
+		reg := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked <= tt.times {
+				http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
+			}
+		}, client.Options{Retries: -1})
+		if err := ask["by digest"](t.Context(), reg); !errors.Is(err, tt.want) || asked != 6 {
+			t.Errorf("%d redirects: asked %d times, %v", tt.times, asked, err)
+		}
 	}
 }

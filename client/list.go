@@ -64,7 +64,7 @@ func readPage(res *http.Response, q lading.Query) (lading.Listing, error) {
 	if body.Kind != "list" && body.Kind != "delta" {
 		return lading.Listing{}, badAnswer(res, "a page of kind %q", clip(body.Kind, 64))
 	}
-	l := lading.Listing{Delta: body.Kind == "delta", Cursor: body.Cursor, Next: nextPage(res).Get("page")}
+	l := lading.Listing{Delta: body.Kind == "delta", Cursor: body.Cursor, Next: nextPage(res).Get("page"), Items: []lading.Item{}}
 	if q.Kind == lading.KindNamespaces {
 		l.Namespaces, err = boundedList[lading.Namespace](body.Items)
 	} else {
@@ -91,7 +91,7 @@ func boundedList[T any](raw json.RawMessage) ([]T, error) {
 	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 		return nil, errors.New("not a list")
 	}
-	var list []T
+	list := []T{}
 	for dec.More() {
 		if len(list) == lading.MaxPage {
 			return nil, errMany

@@ -125,7 +125,7 @@ func (c *Client) Referrers(ctx context.Context, repo string, q lading.ReferrersQ
 	if err != nil {
 		return lading.Referrers{}, err
 	}
-	out := lading.Referrers{More: nextPage(res) != nil}
+	out := lading.Referrers{More: nextPage(res) != nil, Manifests: []lading.Descriptor{}}
 	for _, d := range index.Manifests {
 		if q.ArtifactType == "" || d.ArtifactType == q.ArtifactType {
 			out.Manifests = append(out.Manifests, d)
