@@ -17,7 +17,8 @@ type Unfinished struct {
 // Unfinished returns some of the manifests, of repositories that live, whose
 // tags have still to be told of their change; none if there are none.
 func (c *Catalog) Unfinished(ctx context.Context) (out []Unfinished, _ error) {
-	rows, err := c.db.Read().Query(ctx, `SELECT r.name,m.id FROM retyping x JOIN manifest m ON m.id=x.manifest JOIN repository r ON r.id=m.repo LIMIT 100`)
+	// CROSS keeps SQLite from reading the manifests first.
+	rows, err := c.db.Read().Query(ctx, `SELECT r.name,m.id FROM retyping x CROSS JOIN manifest m CROSS JOIN repository r WHERE m.id=x.manifest AND r.id=m.repo LIMIT 100`)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: retyping: %w", err)
 	}
@@ -67,7 +68,7 @@ type retyping struct {
 func retypings(tx *sqldb.Tx, repo *repositoryRow, manifests []int64) ([]retyping, error) {
 	out, err := gather(tx, func(rows sqldb.Rows, r *retyping) error {
 		return rows.Scan(&r.id, &r.typ, &r.digest, &r.pos, &r.was, &r.after)
-	}, `SELECT m.id,m.type,m.digest,x.pos,x.was,x.after FROM retyping x JOIN manifest m ON m.id=x.manifest WHERE m.repo=? AND x.manifest IN `+sqldb.In(inSize(len(manifests))),
+	}, `SELECT m.id,m.type,m.digest,x.pos,x.was,x.after FROM retyping x CROSS JOIN manifest m WHERE m.id=x.manifest AND m.repo=? AND x.manifest IN `+sqldb.In(inSize(len(manifests))),
 		inArgs([]any{repo.id}, manifests)...)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: retyping: %w", err)

@@ -72,7 +72,7 @@ func TestPlans(t *testing.T) {
 }
 
 // small tables may be read as a whole.
-var small = []string{"head", "epoch", "setting", "grant_set", "schema_version", "purge", "retyping"}
+var small = []string{"head", "epoch", "setting", "grant_set", "schema_version", "purge", "retyping", "typing", "definition", "policy"}
 
 // sorted are the statements that may sort, and why: what they sort is bounded
 // by what they ask for.
@@ -88,6 +88,9 @@ var sorted = []struct{ prefix, part, why string }{
 	{"SELECT ended,id,0 FROM repository_past", "WHERE id=?", "one row"},
 	{"SELECT 0,x.* FROM", " UNION ALL ", "heads of streams, each with a LIMIT: one row of an id"},
 	{"SELECT manifest,name FROM tag", "WHERE manifest IN", "at most a hundred tags of each of an IN list of manifests"},
+	{"SELECT m.id,m.repo,r.name", "WHERE m.id IN (", "an IN list of ids, for a merge join"},
+	{"SELECT name,body,at FROM definition", "", "all definitions, of which there are few"},
+	{"SELECT id,body FROM policy", "", "all policies, likewise"},
 	{"SELECT name,MAX(id) FROM repository_past", "WHERE name IN", "an IN list of names"},
 }
 
@@ -199,6 +202,13 @@ func (f *fixture) readEverything(since map[string]string) {
 				if !f.grants.All() {
 					all = all[:1] // what is granted changes the sources, not the filters
 				}
+				if kind != lading.KindRepositories && f.grants.All() {
+					for _, types := range [][]string{{"s1"}, {lading.TypeUnknown}, {"s1", "a/a"}} {
+						s := scope
+						s.Types = types
+						all = append(all, s)
+					}
+				}
 				for _, s := range all {
 					for _, order := range []lading.Order{lading.OrderName, lading.OrderCreated, lading.OrderModified} {
 						run(lading.Query{Kind: kind, Scope: s, Order: order})
@@ -222,6 +232,34 @@ func (f *fixture) readEverything(since map[string]string) {
 		_, _ = f.Cat.Referrers(ctx, "big", lading.ReferrersQuery{Subject: catalogtest.Blob("one"), ArtifactType: typ, N: 10})
 	}
 	_, err := f.Cat.Journal().Read(ctx, 0, 0, 1) // seq has gaps here
+	f.Must(err)
+	f.readTypes()
+}
+
+// readTypes runs what finds types, and what types again what is stored.
+func (f *fixture) readTypes() {
+	ctx := f.ctx()
+	_, _, _, err := f.Cat.Rules(ctx)
+	f.Must(err)
+	_, err = f.Cat.Unfinished(ctx)
+	f.Must(err)
+	f.Must(f.DB.View(ctx, func(q sqldb.Querier) error {
+		for _, find := range []func(context.Context, sqldb.Querier, string, int) ([]int64, error){f.Cat.TypesNamed, f.Cat.TypesOf} {
+			for _, name := range []string{"s1", "made/up1", lading.TypeUnknown} {
+				if _, err := find(ctx, q, name, 257); err != nil {
+					return err
+				}
+			}
+		}
+		_, err := f.Cat.MediaTypesUnknown(ctx, q, 5, 100)
+		return err
+	}))
+	stored, _, err := f.Cat.Walked(ctx, catalog.Walk{Shard: f.Cat.Shard("large"), Ends: 1 << 62}, 200)
+	f.Must(err)
+	if len(stored) < 100 {
+		f.T.Errorf("a walk came to %d manifests", len(stored))
+	}
+	_, err = f.Cat.Retype(ctx, 0, stored[0].Repository, []catalog.Retyped{{ID: stored[0].ID, Short: "brand-new"}})
 	f.Must(err)
 }
 
