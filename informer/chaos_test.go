@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -67,12 +68,12 @@ func (c *cutWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Whatever happens to connections and cursors, and whenever a program is
-// stopped: copies end up as the registry is, and each rev is told once.
+// Whatever happens to connections and cursors, and whenever a program or the
+// registry is stopped: copies end up as the registry is, and each rev is told once.
 func TestChaos(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		rng := rand.New(rand.NewPCG(1, 2))
-		c := &chaos{next: w.srv.Handler(), rng: rand.New(rand.NewPCG(3, 4)), met: map[string]int{}}
+		c := &chaos{next: w, rng: rand.New(rand.NewPCG(3, 4)), met: map[string]int{}}
 		web := httptest.NewServer(c)
 		defer web.Close()
 		defer web.CloseClientConnections()
@@ -95,8 +96,15 @@ func TestChaos(t *testing.T) {
 		for _, k := range keepers {
 			start(k)
 		}
-		for round := range 6 {
-			for range 25 {
+		rounds := 6
+		if os.Getenv("LADING_LONG") != "" {
+			rounds = 300
+		}
+		for round := range rounds {
+			for step := range 25 {
+				if step == 12 && round%2 == 1 {
+					w.restart()
+				}
 				w.change(rng)
 				if rng.IntN(10) == 0 {
 					start(keepers[rng.IntN(len(keepers))])

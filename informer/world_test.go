@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -22,12 +23,40 @@ import (
 	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 )
 
-// world is a registry behind HTTP.
+// world is a registry behind HTTP, which may be stopped and started.
 type world struct {
 	t   *testing.T
+	cfg config.Config
+	mu  sync.RWMutex // held for writing while it is stopped
 	srv *server.Server
 	web *httptest.Server
 	reg *client.Client // which nothing stands before
+}
+
+// ServeHTTP answers when there is a registry.
+func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	w.srv.Handler().ServeHTTP(rw, r)
+}
+
+func (w *world) start() {
+	var err error
+	w.srv, err = server.NewWith(context.Background(), w.cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) restart() {
+	w.t.Helper()
+	w.srv.Drain()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.srv.Close(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.start()
 }
 
 // each runs fn with a registry on either catalog.
@@ -40,16 +69,14 @@ func newWorld(t *testing.T, url string) *world {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Durability, cfg.Catalog.URL = t.TempDir(), config.Relaxed, url
-	srv, err := server.NewWith(t.Context(), cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, srv: srv, web: httptest.NewServer(srv.Handler())}
+	w := &world{t: t, cfg: cfg}
+	w.start()
+	w.web = httptest.NewServer(w)
 	t.Cleanup(func() {
-		srv.Drain()
+		w.srv.Drain()
 		w.web.CloseClientConnections()
 		w.web.Close()
-		if err := srv.Close(context.Background()); err != nil {
+		if err := w.srv.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
