@@ -7,6 +7,8 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,4 +127,44 @@ func TestRemoveAsks(t *testing.T) {
 	fails(t, cli.ExitNotFound, "NAME_UNKNOWN", "ls", ref)
 	fails(t, cli.ExitUsage, "names a manifest", "rm", "--yes", "--repository", ref+":1.0")
 	fails(t, cli.ExitUsage, "names no manifest", "rm", ref)
+}
+
+// TestTokens looks into a registry with a token server that knows nobody: it
+// lets people pull, and says to sign in to whatever else is asked.
+func TestTokens(t *testing.T) {
+	host := peer(t, "olareg")
+	fill(t, host, "acme/web")
+	at, err := url.Parse("http://" + host)
+	must(t, err)
+	behind := httputil.NewSingleHostReverseProxy(at)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scope := "registry:catalog:*"
+		if strings.HasPrefix(r.URL.Path, "/v2/acme/web/") {
+			if scope = "repository:acme/web:pull"; r.Method != http.MethodGet && r.Method != http.MethodHead {
+				scope = "repository:acme/web:delete,pull,push"
+			}
+		}
+		switch {
+		case r.URL.Path == "/token" && r.URL.Query().Get("scope") == "repository:acme/web:pull":
+			w.Write([]byte(`{"token":"pull"}`))
+		case r.URL.Path == "/token":
+			http.Error(w, `{"errors":[{"code":"DENIED","message":"who are you?"}]}`, http.StatusUnauthorized)
+		case r.Header.Get("Authorization") == "Bearer pull" && scope == "repository:acme/web:pull":
+			behind.ServeHTTP(w, r)
+		default:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="test",scope="`+scope+`"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"sign in"}]}`, http.StatusUnauthorized)
+		}
+	}))
+	defer web.Close()
+	ref := web.Listener.Addr().String() + "/acme/web"
+	if out := does(t, "ls", ref); !strings.Contains(out, "linux/amd64") {
+		t.Error(out)
+	}
+	does(t, "inspect", ref+":1.0")
+	does(t, "tree", ref+":1.0")
+	does(t, "cp", ref+":1.0", "oci:"+filepath.Join(t.TempDir(), "layout"))
+	fails(t, cli.ExitDenied, "", "ls", web.Listener.Addr().String())
+	fails(t, cli.ExitDenied, "", "tag", ref+":1.0", "x")
+	fails(t, cli.ExitDenied, "", "rm", ref+":1.0")
 }

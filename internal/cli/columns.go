@@ -75,7 +75,7 @@ func (v view) label(it lading.Item) string {
 	repo, in := it.Repository, v.repositoryScope()
 	switch {
 	case strings.HasPrefix(it.Key, "tag:"):
-		name := strings.TrimPrefix(rest, repo+":")
+		name := shortTag(strings.TrimPrefix(rest, repo+":"))
 		if in {
 			return name
 		}
@@ -99,11 +99,30 @@ func tagsText(it lading.Item) string {
 	if it.TagCount != nil {
 		n = max(n, *it.TagCount)
 	}
-	text := strings.Join(it.Tags[:min(len(it.Tags), shown)], ",")
+	var tags []string
+	for _, tag := range it.Tags[:min(len(it.Tags), shown)] {
+		tags = append(tags, shortTag(tag))
+	}
+	text := strings.Join(tags, ",")
 	if n > shown {
 		text += fmt.Sprintf(" and %d more", n-shown)
 	}
 	return text
+}
+
+// shortTag is a tag as tables show it: of one that is made of a digest, the
+// beginning and the end.
+func shortTag(tag string) string {
+	of, suffix, _ := strings.Cut(tag, ".")
+	if !referrersTag.MatchString(of) {
+		return tag
+	}
+	alg, hex, _ := strings.Cut(of, "-")
+	short := alg + "-" + hex[:12] + "…"
+	if suffix != "" {
+		short += "." + suffix
+	}
+	return short
 }
 
 // when is how long ago an item was pushed or, where the order is by that,

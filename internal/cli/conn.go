@@ -14,16 +14,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 	"oras.land/oras-go/v2/registry/remote/retry"
-
-	"github.com/lading-dev/lading"
-	"github.com/lading-dev/lading/client"
 )
 
 // connFlags say how registries are spoken to.
@@ -107,10 +103,11 @@ func (t bytesTell) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // url is the registry's address, without a path.
 func (c *conn) url() string {
+	host := registry.Reference{Registry: c.host}.Host() // docker.io is elsewhere
 	if c.plain {
-		return "http://" + c.host
+		return "http://" + host
 	}
-	return "https://" + c.host
+	return "https://" + host
 }
 
 // registry is the registry as the distribution-spec has it.
@@ -209,64 +206,6 @@ func answerOf(res *http.Response, body []byte) error {
 		e.Errors = said.Errors
 	}
 	return e
-}
-
-// said makes what a registry answered short, for people, and tells of what.
-func said(of string, err error) error {
-	var answer *errcode.ErrorResponse
-	var told *lading.Error
-	var done *Failure
-	text := ""
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &done), errors.Is(err, errUsage):
-		return fmt.Errorf("%s: %w", of, err)
-	case errors.As(err, &answer):
-		text = answered(answer)
-	case errors.As(err, &told):
-		text = toldBy(told)
-	case errors.Is(err, errdef.ErrNotFound):
-		text = "there is no such thing"
-	default:
-		return fmt.Errorf("%s: %w", of, err)
-	}
-	return &Failure{saidError{of + ": " + clean(text), err}, codeOf(err)}
-}
-
-// saidError has the words for people and the error for programs.
-type saidError struct {
-	text string
-	err  error
-}
-
-func (e saidError) Error() string { return e.text }
-func (e saidError) Unwrap() error { return e.err }
-
-func answered(answer *errcode.ErrorResponse) string {
-	text := fmt.Sprintf("the registry answers %d", answer.StatusCode)
-	if len(answer.Errors) == 0 {
-		text += " " + http.StatusText(answer.StatusCode)
-	} else if e := answer.Errors[0]; e.Message == "" {
-		text += " " + e.Code
-	} else {
-		text += " " + e.Code + ": " + e.Message
-	}
-	if answer.URL != nil && answer.Method != http.MethodGet && answer.Method != http.MethodHead {
-		text += " (" + answer.Method + " " + answer.URL.Path + ")"
-	}
-	return text
-}
-
-// toldBy is what an error of the discovery extension says; its cause, where
-// the registry did not answer.
-func toldBy(e *lading.Error) string {
-	text := string(e.Code) + ": " + e.Message
-	var answer *client.ResponseError
-	if e.Err != nil && !errors.As(e.Err, &answer) {
-		text += ": " + e.Err.Error()
-	}
-	return text
 }
 
 // errNotJSON is an answer that no registry gives: it comes from something else.

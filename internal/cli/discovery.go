@@ -33,8 +33,10 @@ func (c *conn) endpoints(ctx context.Context) ([]string, error) {
 	err := c.ask(ctx, http.MethodGet, "/v2/_oci/ext/discover", &told)
 	switch status := statusOf(err); {
 	case err == nil:
-	case status >= 400 && status < 500 && status != http.StatusUnauthorized, status == http.StatusNotImplemented, errors.Is(err, errNotJSON):
-		return nil, nil // what registries say to a path that they do not know
+	case status >= 400 && status < 500, status == http.StatusNotImplemented, errors.Is(err, errNotJSON), codeOf(err) == ExitDenied:
+		// What registries say to a path that they do not know; some say that
+		// one should sign in. Where that is so, the next request tells.
+		return nil, nil
 	default:
 		return nil, said(c.host, err)
 	}

@@ -178,3 +178,25 @@ func TestEveryPage(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryHistory tells all that a tag has pointed to, over several answers,
+// and no more than was asked for.
+func TestEveryHistory(t *testing.T) {
+	w := open(t)
+	const moves = 1300
+	for i := range moves {
+		raw := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"%s","manifests":[],"annotations":{"n":"%d"}}`, ocispec.MediaTypeImageIndex, i%2)
+		_, err := w.srv.Engine().PutManifest(t.Context(), "moves", core.Manifest{Bytes: raw}, core.PutOptions{Tags: []string{"t"}})
+		must(t, err)
+	}
+	ref := w.host() + "/moves:t"
+	lines := strings.Split(strings.TrimSpace(does(t, "history", ref, "-o", "ndjson")), "\n")
+	if created := strings.Count(strings.Join(lines, ""), `"created"`); created != moves {
+		t.Errorf("%d times created, of %d", created, moves)
+	}
+	for _, n := range []int{1, 7, 1001} {
+		if got := strings.Split(strings.TrimSpace(does(t, "history", ref, "-o", "ndjson", "-n", fmt.Sprint(n))), "\n"); !slices.Equal(got, lines[:n]) {
+			t.Errorf("-n %d: %d lines", n, len(got))
+		}
+	}
+}
