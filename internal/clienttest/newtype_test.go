@@ -48,25 +48,32 @@ func TestNewType(t *testing.T) {
 		}
 		for name, define := range define {
 			pushNew(t, oras, r.addr, name, "before")
+			all := "http://" + r.addr + "/v2/_lading/list/tags?namespace=acme/" + name
 			tags := "http://" + r.addr + "/v2/_lading/list/tags?type=" + name
 			send(t, http.MethodGet, tags, "", "", http.StatusBadRequest)
+			cursor := list(t, all+"&since=now", nil, http.StatusOK).Cursor
 			define()
-			cursor := list(t, tags+"&since=now", nil, http.StatusOK).Cursor
+			typedCursor := list(t, tags+"&since=now", nil, http.StatusOK).Cursor
 			pushNew(t, oras, r.addr, name, "after")
 
 			want := "tag:acme/" + name + ":after " + name + " after, tag:acme/" + name + ":before " + name + " before"
 			told := map[string]bool{}
-			waitFor(t, "the deltas", func() bool {
+			waitFor(t, "what the deltas tell", func() bool {
 				page := parse[struct {
 					Items  []typed
 					Cursor string
-				}](t, get(t, tags+"&since="+cursor))
+				}](t, get(t, all+"&since="+cursor))
 				cursor = page.Cursor
 				for _, it := range page.Items {
 					told[tellTyped(it)] = true
 				}
 				return len(told) == 2 || t.Failed()
 			})
+			// The one pushed before may have been typed again by then.
+			items := list(t, tags+"&since="+typedCursor, nil, http.StatusOK).Items
+			if !slices.ContainsFunc(items, func(it struct{ Op, Key string }) bool { return it.Key == "tag:acme/"+name+":after" }) {
+				t.Errorf("the delta of the type has %v", items)
+			}
 			var deltas, listed []string
 			for line := range told {
 				deltas = append(deltas, line)

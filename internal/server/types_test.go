@@ -93,12 +93,12 @@ func TestNewType(t *testing.T) {
 		} {
 			pushTyped(t, s, name, name+"-before")
 			request(t, s, "GET", "/v2/_lading/list/tags?type="+name, "", http.StatusBadRequest)
+			cursor := list(t, s, "since=now").Cursor
 			define()
-			cursor := list(t, s, "since=now&type="+name).Cursor
 			pushTyped(t, s, name, name+"-after")
 			found := map[string]string{}
 			for deadline := time.Now().Add(20 * time.Second); len(found) < 2 && time.Now().Before(deadline); {
-				l := list(t, s, "wait=5&type="+name+"&since="+cursor) // the one pushed before comes as it is typed again
+				l := list(t, s, "wait=5&since="+cursor) // the one pushed before comes as it is typed again
 				cursor = l.Cursor
 				for _, it := range l.Items {
 					found[it.Tag] = it.Type + " " + it.Shown["version"] + " " + it.Descriptor.ArtifactType
