@@ -202,7 +202,7 @@ func TestWatchServer(t *testing.T) {
 // cursor.
 func until(t *testing.T, s lading.Stream, last func(lading.Event) bool) (names, cursor string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	var told []string
 	for {

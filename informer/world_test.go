@@ -140,7 +140,7 @@ func run(t *testing.T, inf *informer.Informer) (stop func()) {
 
 func synced(t *testing.T, inf *informer.Informer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	if err := inf.WaitForSync(ctx); err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func (w *world) current(s informer.Store, q lading.Query) {
 
 func eventually(t *testing.T, ok func() (bool, string)) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(90 * time.Second); ; {
 		is, said := ok()
 		if is {
 			return

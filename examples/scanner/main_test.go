@@ -102,7 +102,7 @@ func open(t *testing.T, reg *client.Client, file string) *itemdb.DB {
 // waitFor waits until so many scans are in a state.
 func waitFor(t *testing.T, db *itemdb.DB, state string, want int) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		var n int
 		err := db.SQL.QueryRow(`SELECT count(*) FROM scan WHERE state = ?`, state).Scan(&n)
 		if err == nil && n == want {

@@ -74,7 +74,7 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 // others.
 func (l *lockedBuffer) waitFor(t *testing.T, lines int) string {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		l.mu.Lock()
 		s := l.b.String()
 		if n := strings.Count(s, "\n"); n >= lines || time.Now().After(end) {
