@@ -183,3 +183,29 @@ func TestRealChartIsShown(t *testing.T) {
 		}
 	}
 }
+
+// TestImageConfig: what the config of an OCI image must have (image-spec,
+// config.md, "Properties") is asked for, and nothing more.
+func TestImageConfig(t *testing.T) {
+	image := builtIns(t).Type("image")
+	for text, want := range map[string]string{
+		`{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}`:                                  "",
+		`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:ab"]},"my.own":{}}`: "",
+		`{}`: "config: missing properties 'architecture', 'os', 'rootfs'",
+		`{"architecture":1,"os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`:             "config /architecture: got number, want string",
+		`{"architecture":"amd64","os":"linux","rootfs":{"type":"tree","diff_ids":["a"]}}`:      "config /rootfs/type: is not one of the values that the schema allows",
+		`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["a",{}]}}`: "config /rootfs/diff_ids/1: got object, want string",
+	} {
+		c, err := ReadConfig([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range image.CheckConfig(c) {
+			got = append(got, v.String())
+		}
+		if strings.Join(got, "; ") != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
