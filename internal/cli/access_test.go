@@ -129,6 +129,27 @@ func TestRemoveAsks(t *testing.T) {
 	fails(t, cli.ExitUsage, "names no manifest", "rm", ref)
 }
 
+// TestProgress shows a person how far it is, and nobody else.
+func TestProgress(t *testing.T) {
+	w := open(t)
+	fill(t, w.host(), "acme/web")
+	olareg := peer(t, "olareg")
+	person := env()
+	person.Terminal = func(any) bool { return true }
+	for _, args := range [][]string{{"cp", w.host() + "/acme/web:1.0", olareg + "/a"}, {"ls", olareg + "/a"}} {
+		_, _, said := ladingWith(t.Context(), person, "", args...)
+		if !strings.Contains(said, "\r\x1b[K") {
+			t.Errorf("%s: a person is shown %q", args[0], said)
+		}
+		if _, _, said := lading(t, args...); strings.Contains(said, "\x1b") {
+			t.Errorf("%s: a program is shown %q", args[0], said)
+		}
+	}
+	if _, _, said := ladingWith(t.Context(), person, "", "cp", "-q", w.host()+"/acme/web:1.0", olareg+"/a"); said != "" {
+		t.Errorf("%q", said)
+	}
+}
+
 // TestTokens looks into a registry with a token server that knows nobody: it
 // lets people pull, and says to sign in to whatever else is asked.
 func TestTokens(t *testing.T) {

@@ -94,5 +94,5 @@ configuration and its helpers.`
 
 var errUsage = errors.New("the command line is wrong")
 
-// kindWords are the words for kinds of things, for messages.
+// list is some words in a sentence.
 func list(words []string) string { return strings.Join(words, ", ") }

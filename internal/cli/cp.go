@@ -146,6 +146,7 @@ func (f *cpFlags) plan(ctx context.Context, src *side, tag string, meter *import
 		}
 		return p, p.follow(ctx, tags, desc)
 	}
+	p.whole = true
 	names, err := tagsOf(ctx, src.store)
 	if err != nil {
 		return nil, err

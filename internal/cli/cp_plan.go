@@ -18,6 +18,7 @@ type plan struct {
 	src       store
 	jobs      int
 	referrers bool
+	whole     bool // every tag is copied, so cosign's too
 	meter     *importer.Meter
 
 	named ocispec.Descriptor // the manifest that was named
@@ -151,6 +152,9 @@ func (p *plan) belonging(ctx context.Context, n *planned, next []*planned) ([]*p
 		if refers {
 			next = p.add(next, d, planned{referrer: true, listed: true})
 		}
+	}
+	if p.whole {
+		return next, nil
 	}
 	tagged, err := cosignTags(ctx, p.src, n.Digest)
 	if err != nil {
