@@ -192,6 +192,9 @@ func (f *Follower) chunk(ctx context.Context, shard int, pos int64, head journal
 			break
 		}
 	}
+	if err := f.untrimmed(ctx, shard, pos); err != nil {
+		return nil, pos, false, err
+	}
 	to = head.Pos
 	if n := len(read); n > 0 && (more || read[n-1].Pos > to) {
 		to = read[n-1].Pos
@@ -201,6 +204,16 @@ func (f *Follower) chunk(ctx context.Context, shard int, pos int64, head journal
 	}
 	out, err = complete(ctx, f.cat, read, wanted)
 	return out, to, more, err
+}
+
+// untrimmed answers ErrGap where rows behind pos may have been trimmed before
+// they were read: whoever looked at the heads had looked before that.
+func (f *Follower) untrimmed(ctx context.Context, shard int, pos int64) error {
+	heads, _, err := f.j.Heads(ctx, f.cat.DB().Read())
+	if err == nil && heads[shard].Trimmed > pos {
+		err = journal.ErrGap
+	}
+	return err
 }
 
 // lastWhole is how many of the rows belong to transactions that are whole.
