@@ -339,3 +339,34 @@ func TestRedirects(t *testing.T) {
 		}
 	}
 }
+
+// Whoever talks TLS is not led away from it.
+func TestTLS(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was led away") }))
+	defer plain.Close()
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost:
+			w.Header().Set("Location", plain.URL+"/upload")
+			w.WriteHeader(http.StatusAccepted)
+		case strings.HasSuffix(r.URL.Path, "/tags/list"):
+			fmt.Fprint(w, `{"tags":["1"]}`)
+		default:
+			http.Redirect(w, r, plain.URL+"/content", http.StatusTemporaryRedirect)
+		}
+	}))
+	defer web.Close()
+	reg := newClient(t, web.URL, client.Options{Transport: web.Client().Transport, Retries: -1})
+	if names, err := reg.Tags(t.Context(), "acme/web", "", 1); err != nil || len(names.Names) != 1 {
+		t.Errorf("%+v, %v", names, err)
+	}
+	for name, want := range map[string]error{"upload": lading.ErrInternal, "blob": lading.ErrUnavailable, "manifest": lading.ErrUnavailable} {
+		if err := ask[name](t.Context(), reg); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	distrusting := newClient(t, web.URL, client.Options{Retries: -1})
+	if err := ask["tags"](t.Context(), distrusting); !errors.Is(err, lading.ErrUnavailable) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate of nobody: %v", err)
+	}
+}
