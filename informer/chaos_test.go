@@ -137,7 +137,10 @@ func (w *world) change(rng *rand.Rand) {
 	repo := []string{"acme", "acme/web", "acme/api", "acme/x.y", "other"}[rng.IntN(5)]
 	tag := fmt.Sprint(rng.IntN(6))
 	var err error
-	switch rng.IntN(10) {
+	switch rng.IntN(11) {
+	case 10:
+		g := lading.NewGrants([][]lading.Range{{{}}, {lading.PrefixRange("acme/")}, {lading.PrefixRange("acme")}, {lading.RepositoryRange(repo)}, {{From: repo}}}[rng.IntN(5)]...)
+		w.grants.Store(&g)
 	case 0:
 		err = w.reg.DeleteRepository(ctx, repo)
 	case 1, 2:

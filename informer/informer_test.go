@@ -152,6 +152,34 @@ func TestRepositoryComesAndGoes(t *testing.T) {
 	}
 }
 
+// What may not be read any more leaves the copy, and what may be read comes.
+func TestGrants(t *testing.T) {
+	for name, opt := range forms {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				for _, repo := range []string{"acme", "acme.x", "acme/api", "acme/web", "other"} {
+					w.push(repo, repo, "1", "2")
+				}
+				l := &told{}
+				opt := l.options(opt)
+				opt.Query, opt.Store = lading.Query{Kind: lading.KindTags}, &informer.Memory{}
+				run(t, informer.New(w.reg, opt))
+				for _, grants := range [][]lading.Range{
+					{{}}, {lading.PrefixRange("acme/")}, {lading.PrefixRange("acme.")}, {lading.RepositoryRange("acme")}, {},
+					{{From: "acme.x", To: "other"}}, lading.NamespaceRanges("acme"), {{}},
+				} {
+					g := lading.NewGrants(grants...)
+					w.grants.Store(&g)
+					w.current(opt.Store, opt.Query)
+				}
+				if wrong := l.mistakes(); len(wrong) > 0 {
+					t.Error(wrong)
+				}
+			})
+		})
+	}
+}
+
 // faulty fails questions as it is told.
 type faulty struct {
 	informer.Source

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/lading-dev/lading/client"
 	"github.com/lading-dev/lading/informer"
 	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/discover"
 	"github.com/lading-dev/lading/internal/server"
 	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 )
@@ -31,7 +33,20 @@ type world struct {
 	srv *server.Server
 	web *httptest.Server
 	reg *client.Client // which nothing stands before
+	// grants are what everybody may read; nil is everything.
+	grants atomic.Pointer[lading.Grants]
 }
+
+// Grants implements guard.Access.
+func (w *world) Grants(context.Context) (lading.Grants, error) {
+	if g := w.grants.Load(); g != nil {
+		return *g, nil
+	}
+	return lading.AllGrants(), nil
+}
+
+// Write implements guard.Access.
+func (w *world) Write(context.Context, string) error { return nil }
 
 // ServeHTTP answers when there is a registry.
 func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -42,7 +57,8 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 func (w *world) start() {
 	var err error
-	w.srv, err = server.NewWith(context.Background(), w.cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true})
+	w.srv, err = server.NewWith(context.Background(), w.cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true, Access: w,
+		Discover: discover.Options{Watch: discover.WatchOptions{Regrant: 10 * time.Millisecond}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
