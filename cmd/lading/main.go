@@ -86,7 +86,7 @@ may not do this, 5 the registry cannot do this.`,
 		SilenceErrors: true, // run tells them, once
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), importCommand(), typesCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), importCommand(), typesCommand(), conformanceCommand(), configCommand(), versionCommand())
 	root.AddCommand(cli.Commands(cli.Env{})...)
 	return root
 }
