@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -48,4 +49,17 @@ func TestDelta(t *testing.T) {
 		{"ls", "tags", host, "--since", cursor}, {"ls", "tags", host, "--since", cursor, "-o", "name"}, {"ls", "tags", host, "--since", cursor, "-o", "json"},
 		{"ls", "tags", host, "--since", "forged"}, {"ls", "manifests", host, "--since", cursor},
 	})
+}
+
+// TestContentCountsOnce adds up what an index comes to: a layer that two images
+// share is there once.
+func TestContentCountsOnce(t *testing.T) {
+	w := open(t)
+	p := pushTo(t, w.host(), "shared")
+	amd, arm := p.image("amd64", "one layer"), p.image("arm64", "one layer")
+	p.index("1", amd, arm)
+	configs := len(`{"os":"linux","architecture":"amd64","config":{},"rootfs":{"type":"layers","diff_ids":[]}}`) * 2
+	if got, want := does(t, "inspect", w.host()+"/shared:1", "--template", "{{.contentSize}}"), fmt.Sprintln(configs+len("one layer")); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }
