@@ -2,7 +2,10 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -24,6 +27,28 @@ type configFacts struct {
 	shown    string
 	notJSON  bool // the type reads it, and it is none
 	found    []arttype.Violation
+}
+
+// largeConfig is the size in bytes from which on a config waits for its turn.
+const largeConfig = 64 << 10
+
+// turns is how many large configs are read at once: the worst of them takes
+// some 100 ms, and the processors are there for others, too.
+func turns() chan struct{} { return make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// readFacts reads a config, a large one when it is its turn.
+//
+// Errors: that of ctx.
+func (r *Registry) readFacts(ctx context.Context, config []byte, image bool, typ *arttype.Type, check bool) (*configFacts, error) {
+	if len(config) > largeConfig {
+		select {
+		case r.large <- struct{}{}:
+			defer func() { <-r.large }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("core: read config: %w", ctx.Err())
+		}
+	}
+	return readFacts(config, image, typ, check), nil
 }
 
 // readFacts reads a config.

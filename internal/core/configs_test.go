@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/arttype"
@@ -144,4 +145,32 @@ func TestConfigCacheBounded(t *testing.T) {
 	if e := c.get("acme/web", digestOf("large")); e.bytes != nil {
 		t.Error("a large blob is remembered")
 	}
+}
+
+// Large configs wait for each other, and nobody else for them.
+func TestLargeConfigsTakeTurns(t *testing.T) {
+	each(t, func(t *testing.T, ctx context.Context, r *Registry) {
+		withPolicy(t, r, `{"scope":{}}`)
+		small, large := `{"name":"small"}`, `{"name":"large","more":"`+strings.Repeat("x", largeConfig)+`"}`
+		push(t, ctx, r, "acme/web", small)
+		push(t, ctx, r, "acme/web", large)
+		for range cap(r.large) {
+			r.large <- struct{}{}
+		}
+		if shown, _, err := putNamed(ctx, r, "acme/web", "small", digestOf(small)); err != nil || shown["title"] != "small" {
+			t.Errorf("%v %v", shown, err)
+		}
+		hurried, stop := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer stop()
+		if _, _, err := putNamed(hurried, r, "acme/web", "large", digestOf(large)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it did not wait: %v", err)
+		}
+		<-r.large
+		if shown, _, err := putNamed(ctx, r, "acme/web", "large", digestOf(large)); err != nil || shown["title"] != "large" {
+			t.Errorf("%v %v", shown, err)
+		}
+		if len(r.large) != cap(r.large)-1 {
+			t.Error("a turn was not given back")
+		}
+	})
 }

@@ -25,6 +25,7 @@ type Registry struct {
 	opt   Options
 
 	configs *configCache
+	large   chan struct{} // taken by who reads a large config
 }
 
 // Options are the choices of a registry. The zero value is the strict one.
@@ -44,7 +45,7 @@ var (
 
 // New returns a registry over its parts, which the caller closes.
 func New(cat *catalog.Catalog, blobs blob.Store, disc *discover.Engine, opt Options) *Registry {
-	return &Registry{cat: cat, blobs: blobs, disc: disc, opt: opt, configs: newConfigCache(configBudget)}
+	return &Registry{cat: cat, blobs: blobs, disc: disc, opt: opt, configs: newConfigCache(configBudget), large: turns()}
 }
 
 // Manifest implements lading.Reader.

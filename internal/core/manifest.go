@@ -320,12 +320,20 @@ func storedAnnotations(a map[string]string) string {
 	if len(a) == 0 {
 		return ""
 	}
-	raw, err := json.Marshal(a)
-	if err == nil && len(raw) <= lading.MaxAnnotations {
-		return string(raw)
+	bytes := 0
+	for k, v := range a {
+		bytes += len(k) + len(v)
+	}
+	if bytes <= lading.MaxAnnotations { // or it is not worth writing them
+		if raw, err := json.Marshal(a); err == nil && len(raw) <= lading.MaxAnnotations {
+			return string(raw)
+		}
 	}
 	kept, size := map[string]string{}, 2
 	for _, k := range slices.Sorted(maps.Keys(a)) {
+		if size+len(k)+len(a[k])+len(`"":""`) > lading.MaxAnnotations {
+			continue
+		}
 		pair, err := json.Marshal(map[string]string{k: a[k]})
 		if err != nil || size+len(pair) > lading.MaxAnnotations {
 			continue
@@ -333,6 +341,6 @@ func storedAnnotations(a map[string]string) string {
 		size += len(pair)
 		kept[k] = a[k]
 	}
-	raw, _ = json.Marshal(kept)
+	raw, _ := json.Marshal(kept)
 	return catalog.TruncatedMark + string(raw)
 }

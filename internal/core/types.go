@@ -103,7 +103,10 @@ func (r *Registry) readConfig(ctx context.Context, repo string, p *parsed, typ *
 				return err
 			}
 		}
-		p.said = readFacts(config, p.image, typ, check)
+		var err error
+		if p.said, err = r.readFacts(ctx, config, p.image, typ, check); err != nil {
+			return err
+		}
 		r.configs.said(repo, p.config.Digest, p.said)
 	}
 	if p.image {
