@@ -1,10 +1,15 @@
 package cli_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"io"
 	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -13,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lading-dev/lading/internal/cli"
 )
@@ -73,6 +79,7 @@ func TestCredentials(t *testing.T) {
 	each(cli.ExitDone, "", "--ca-file", ca)
 	each(cli.ExitDone, "", "--insecure")
 	each(cli.ExitFailed, "certificate")
+	each(cli.ExitFailed, "certificate", "--ca-file", stranger(t))
 	each(cli.ExitUsage, "no such file", "--ca-file", "/none")
 	signIn(t, host, "ada", "byron")
 	each(cli.ExitDenied, "", "--ca-file", ca)
@@ -86,6 +93,19 @@ func TestCredentials(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"credsStore":"shelf"}`), 0o600))
 	t.Setenv("DOCKER_CONFIG", dir)
 	each(cli.ExitDone, "", "--ca-file", ca)
+}
+
+// stranger is the file of a certificate that nobody has to do with.
+func stranger(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	made := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	raw, err := x509.CreateCertificate(rand.Reader, made, made, key.Public(), key)
+	must(t, err)
+	file := filepath.Join(t.TempDir(), "stranger.pem")
+	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), 0o600))
+	return file
 }
 
 // TestScheme speaks HTTP to this machine, and HTTPS to others unless told.

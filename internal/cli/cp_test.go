@@ -105,6 +105,12 @@ func TestCopySome(t *testing.T) {
 	}
 	tags := []string{"1.0", "amd", "data"}
 	same(t, graph(t, host, "from", tags...), graph(t, olareg, "all", tags...))
+	// Of a layout, what lists a manifest does not belong to it; its SBOM does.
+	dir := filepath.Join(t.TempDir(), "layout")
+	copies(t, host+"/from:1.0", "oci:"+dir)
+	if r := copies(t, "oci:"+dir+"@"+digestOf(t, host, "from", "amd"), host+"/child"); r.Manifests != 2 || r.Referrers != 1 {
+		t.Errorf("a child out of a layout: %+v", r)
+	}
 	// Lists of referrers, which distribution keeps under tags, are made anew.
 	registry := peer(t, "registry")
 	copies(t, "--all-tags", host+"/from", registry+"/all")
@@ -232,4 +238,10 @@ func TestCopyDamaged(t *testing.T) {
 	if code, out, _ := lading(t, "ls", host+"/damaged"); code != cli.ExitNotFound {
 		t.Errorf("%d %s", code, out)
 	}
+}
+
+// digestOf is what a tag points to.
+func digestOf(t *testing.T, host, name, tag string) string {
+	t.Helper()
+	return strings.TrimSpace(does(t, "inspect", host+"/"+name+":"+tag, "--template", "{{.digest}}"))
 }
