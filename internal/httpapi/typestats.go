@@ -11,7 +11,7 @@ import (
 
 const (
 	maxTypeCount = 1000 // up to which manifests of a type are counted
-	statsPages   = 10   // pages of a listing that one count looks at
+	statsPages   = 100  // pages that all counts of an answer look at, beside a first of each
 )
 
 // parseDefinitions understands view=stats.
@@ -31,8 +31,9 @@ func (q *Request) parseDefinitions(v url.Values) error {
 // typeStats counts the manifests of each definition. It asks for listings, as
 // the caller could: what the caller may not see is not counted.
 func (h *handler) typeStats(ctx context.Context, all []definition) error {
+	left := statsPages
 	for i := range all {
-		n, err := h.countType(ctx, all[i].Name)
+		n, err := h.countType(ctx, all[i].Name, &left)
 		if err != nil {
 			return fmt.Errorf("count the type %s: %w", all[i].Name, err)
 		}
@@ -42,12 +43,12 @@ func (h *handler) typeStats(ctx context.Context, all []definition) error {
 }
 
 // countType is a number up to maxTypeCount, and "1000+" beyond. Where the
-// caller may see little of very much a listing has short pages: after so many
-// of them the count ends, with what it has come to and a "+".
-func (h *handler) countType(ctx context.Context, name string) (any, error) {
+// caller may see little of very much a listing has short pages: when there are
+// none left for this answer the count ends, with what it has come to and a "+".
+func (h *handler) countType(ctx context.Context, name string, left *int) (any, error) {
 	q := lading.Query{Kind: lading.KindManifests, Order: lading.OrderModified, Desc: true, N: lading.MaxPage, Scope: lading.Scope{Types: []string{name}}}
 	n := 0
-	for range statsPages {
+	for {
 		l, err := h.reg.List(ctx, q)
 		if errors.Is(err, lading.ErrParameterInvalid) {
 			return 0, nil // the definition has gone since it was read
@@ -61,8 +62,10 @@ func (h *handler) countType(ctx context.Context, name string) (any, error) {
 			return fmt.Sprint(maxTypeCount, "+"), nil
 		case l.Next == "":
 			return n, nil
+		case *left == 0:
+			return fmt.Sprint(n, "+"), nil
 		}
+		*left--
 		q.Page, q.N = l.Next, min(lading.MaxPage, maxTypeCount+1-n)
 	}
-	return fmt.Sprint(n, "+"), nil
 }

@@ -53,7 +53,7 @@ func pagesOf(t *testing.T, lengths map[string][]int) func(context.Context, ladin
 
 // TestTypeStats: counts are exact up to 1,000, and bounded in any case.
 func TestTypeStats(t *testing.T) {
-	long := make([]int, 100)
+	long := make([]int, 200)
 	for i := range long {
 		long[i] = 3
 	}
@@ -64,7 +64,7 @@ func TestTypeStats(t *testing.T) {
 	}{
 		{"none", []int{0}, 0.0}, {"few", []int{12}, 12.0}, {"short-pages", []int{12, 0, 5}, 17.0},
 		{"exactly", []int{1000}, 1000.0}, {"exactly-and-a-page", []int{1000, 0}, 1000.0}, {"one-more", []int{1000, 1}, "1000+"},
-		{"many", []int{400, 400, 201}, "1000+"}, {"slow", long, "30+"}, {"gone", []int{-1}, 0.0},
+		{"many", []int{400, 400, 201}, "1000+"}, {"slow", long, "285+"}, {"slow-too", long, "3+"}, {"gone", []int{-1}, 0.0},
 	}
 	reg, types, pages := newMemory(), someTypes{}, map[string][]int{}
 	for _, test := range tests {
