@@ -149,6 +149,25 @@ func TestRemoveAsks(t *testing.T) {
 	fails(t, cli.ExitUsage, "names no manifest", "rm", ref)
 }
 
+// TestRemoveCannot meets a registry that lets nothing be removed.
+func TestRemoveCannot(t *testing.T) {
+	w := open(t)
+	index := fill(t, w.host(), "acme/web")
+	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			http.Error(rw, `{"errors":[{"code":"UNSUPPORTED","message":"never"}]}`, http.StatusMethodNotAllowed)
+			return
+		}
+		w.srv.Handler().ServeHTTP(rw, r)
+	}))
+	defer web.Close()
+	ref := web.Listener.Addr().String() + "/acme/web"
+	fails(t, cli.ExitUnsupported, "lading rm "+ref+"@"+string(index.Digest), "rm", ref+":1.0")
+	fails(t, cli.ExitUnsupported, "does not let manifests be removed", "rm", ref+"@"+string(index.Digest))
+	fails(t, cli.ExitUnsupported, "UNSUPPORTED: never", "rm", "--yes", "--repository", ref)
+	fails(t, cli.ExitUnsupported, "lading: "+ref+":data", "rm", ref+":1.0", ref+":data") // each is told
+}
+
 // TestProgress shows a person how far it is, and nobody else.
 func TestProgress(t *testing.T) {
 	w := open(t)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
+	"oras.land/oras-go/v2/errdef"
 
 	"github.com/lading-dev/lading/internal/importer"
 )
@@ -119,7 +120,10 @@ func (f *cpFlags) copy(ctx context.Context, src, dst *side, meter *importer.Mete
 	r := p.report()
 	r.Source, r.Destination = src.String(), dst.String()
 	c := &copier{plan: p, src: src, dst: dst, report: r, meter: meter, jobs: f.jobs}
-	if err := c.run(ctx); err != nil {
+	if err := c.run(ctx); errors.Is(err, errdef.ErrNotFound) {
+		// Something that belongs to it, and not what was named.
+		return nil, &Failure{fmt.Errorf("%w: %s to %s: %w", errPartly, src, dst, err), ExitFailed}
+	} else if err != nil {
 		return nil, fmt.Errorf("%w: %w", errPartly, said(src.String()+" to "+dst.String(), err))
 	}
 	return r, nil

@@ -216,8 +216,8 @@ func TestCopyLayoutInterrupted(t *testing.T) {
 	same(t, want, graph(t, host, "back", "1.0"))
 }
 
-// TestCopyDamaged refuses bytes that are not what their digest says, and leaves
-// out what an index lists and nobody has.
+// TestCopyDamaged refuses bytes that are not what their digest says, and tells
+// what is missing.
 func TestCopyDamaged(t *testing.T) {
 	w := open(t)
 	host := w.host()
@@ -226,15 +226,19 @@ func TestCopyDamaged(t *testing.T) {
 	copies(t, "--no-referrers", host+"/from:amd", "oci:"+dir)
 	blobs, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", "*"))
 	must(t, err)
+	var layer string
 	for _, file := range blobs {
 		raw, err := os.ReadFile(file)
 		must(t, err)
 		if string(raw) == "layer of amd64" {
-			os.Chmod(file, 0o644)
-			must(t, os.WriteFile(file, []byte("layer of amd46"), 0o644))
+			layer = file
 		}
 	}
+	must(t, os.Chmod(layer, 0o644))
+	must(t, os.WriteFile(layer, []byte("layer of amd46"), 0o644))
 	fails(t, cli.ExitFailed, "copy is not whole", "cp", "oci:"+dir, host+"/damaged")
+	must(t, os.Remove(layer))
+	fails(t, cli.ExitFailed, filepath.Base(layer), "cp", "oci:"+dir, host+"/damaged")
 	if code, out, _ := lading(t, "ls", host+"/damaged"); code != cli.ExitNotFound {
 		t.Errorf("%d %s", code, out)
 	}
