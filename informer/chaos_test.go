@@ -1,6 +1,7 @@
 package informer_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/client"
 	"github.com/lading-dev/lading/informer"
 )
 
@@ -78,24 +80,32 @@ func TestChaos(t *testing.T) {
 		defer web.Close()
 		defer web.CloseClientConnections()
 		type keeper struct {
-			opt  informer.Options
-			told *told
-			stop func()
+			opt   informer.Options
+			told  *told
+			heard *heard
+			stop  func()
 		}
 		var keepers []*keeper
 		for _, q := range []lading.Query{{Kind: lading.KindTags, N: 5}, {Kind: lading.KindManifests, N: 5, Scope: lading.Scope{Namespace: "acme"}}, {Kind: lading.KindRepositories, N: 2}} {
 			for _, poll := range []bool{false, true} {
 				l := &told{}
-				keepers = append(keepers, &keeper{opt: l.options(informer.Options{Query: q, Store: &informer.Memory{}, Poll: poll}), told: l, stop: func() {}})
+				keepers = append(keepers, &keeper{opt: l.options(informer.Options{Query: q, Store: &informer.Memory{}, Poll: poll}), told: l, heard: &heard{}, stop: func() {}})
 			}
 		}
 		start := func(k *keeper) {
 			k.stop()
-			k.stop = run(t, informer.New(newClient(t, web.URL), k.opt))
+			k.heard.add("-- a new informer")
+			k.stop = run(t, informer.New(&hearing{newClient(t, web.URL), k.heard}, k.opt))
 		}
 		for _, k := range keepers {
 			start(k)
 		}
+		var heard *heard // by whom is looked at
+		defer func() {
+			if t.Failed() && heard != nil {
+				t.Logf("it heard:\n%s", heard)
+			}
+		}()
 		rounds := 6
 		if os.Getenv("LADING_LONG") != "" {
 			rounds = 300
@@ -113,10 +123,12 @@ func TestChaos(t *testing.T) {
 			for n, k := range keepers {
 				q := k.opt.Query
 				q.N = 0
+				heard = k.heard
 				w.current(k.opt.Store, q)
 				if wrong := k.told.mistakes(); len(wrong) > 0 {
 					t.Fatalf("round %d, keeper %d: %v", round, n, wrong)
 				}
+				k.heard.forget()
 			}
 		}
 		for _, what := range []string{"list", "watch", "list cut", "watch cut", "list expired", "watch expired"} {
@@ -156,4 +168,75 @@ func (w *world) change(rng *rand.Rand) {
 	if err != nil && !errors.Is(err, lading.ErrNameUnknown) && !errors.Is(err, lading.ErrManifestUnknown) {
 		w.t.Fatal(err)
 	}
+}
+
+// heard is what an informer was told by the registry.
+type heard struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (h *heard) add(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lines = append(h.lines, fmt.Sprintf(format, args...))
+}
+
+func (h *heard) item(it lading.Item) {
+	h.add("   %s %.60s %.4s-%d", it.Op, it.Key, it.Incarnation, it.Rev)
+}
+
+func (h *heard) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lines = nil
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.lines, "\n")
+}
+
+// hearing is a client that writes down what it hears.
+type hearing struct {
+	*client.Client
+	heard *heard
+}
+
+func (h *hearing) List(ctx context.Context, q lading.Query) (lading.Listing, error) {
+	l, err := h.Client.List(ctx, q)
+	h.heard.add("list since %.8s page %.8s: delta %v, next %.8s, cursor %.8s, %v", q.Since, q.Page, l.Delta, l.Next, l.Cursor, err)
+	for _, it := range l.Items {
+		h.heard.item(it)
+	}
+	return l, err
+}
+
+func (h *hearing) Watch(ctx context.Context, q lading.WatchQuery) (lading.Stream, error) {
+	s, err := h.Client.Watch(ctx, q)
+	h.heard.add("watch since %.8s: %v", q.Since, err)
+	if err != nil {
+		return nil, err
+	}
+	return &hearingStream{s, h.heard}, nil
+}
+
+type hearingStream struct {
+	lading.Stream
+	heard *heard
+}
+
+func (h *hearingStream) Next(ctx context.Context) ([]lading.Event, error) {
+	events, err := h.Stream.Next(ctx)
+	for _, e := range events {
+		h.heard.add("event %s, cursor %.8s", e.Name(), e.Cursor)
+		if e.Change != nil {
+			h.heard.item(e.Change.Item.Item)
+		}
+	}
+	if err != nil {
+		h.heard.add("the stream ended: %v", err)
+	}
+	return events, err
 }

@@ -215,7 +215,16 @@ func TestExpired(t *testing.T) {
 	var seen []error
 	q := tags
 	q.N = 2
-	inf := informer.New(&faulty{Source: w.reg, fail: func(_ lading.Query, n int) error { return map[int]error{1: expired}[n] }}, l.options(informer.Options{
+	old, err := store.Cursor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inf := informer.New(&faulty{Source: w.reg, fail: func(q lading.Query, _ int) error {
+		if q.Since == old {
+			return expired
+		}
+		return nil
+	}}, l.options(informer.Options{
 		Query: q, Store: store,
 		OnError: func(err error) { seen = append(seen, err) },
 		Sleep: func(ctx context.Context, d time.Duration) error {

@@ -52,6 +52,12 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.next.ServeHTTP(w, r)
 }
 
+func (c *counter) of(d string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.got[d]
+}
+
 func registry(t *testing.T) (*counter, string, *client.Client) {
 	cfg := config.Default()
 	cfg.Data, cfg.Durability = t.TempDir(), config.Relaxed
@@ -151,9 +157,13 @@ func TestKilled(t *testing.T) {
 	last := start(t, url, file)
 	db := open(t, reg, file)
 	waitFor(t, db, "done", len(pushed))
-	now := push(t, reg, "acme/web", "now")
-	pushed[now] = true
+	known := push(t, reg, "acme/once-more", "first 0")
+	before := count.of(known)
+	pushed[push(t, reg, "acme/web", "now")] = true // which comes behind it
 	waitFor(t, db, "done", len(pushed))
+	if n := count.of(known); n != before {
+		t.Errorf("what it knows it read again, %d times", n-before)
+	}
 	if err := last.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
