@@ -43,17 +43,15 @@ func (s *watch) operation(r *follow.Row) *lading.Change {
 		return nil
 	case s.matches(r):
 		return r.Put
-	case r.Action == journal.Created && s.whilePaging(r): // it may be there in an earlier life
-		return r.Remove
-	case s.matched(r), r.Put == nil && r.Action != journal.Deleted && s.could(r):
+	case s.whilePaging(r), s.matched(r), r.Put == nil && r.Action != journal.Deleted && s.could(r):
 		return r.Remove
 	}
 	return nil
 }
 
 // whilePaging reports whether a change happened while a difference was told page
-// by page. What ended before that, and began anew between two pages, was lost
-// from sight: the end stands where the beginning does by then.
+// by page. What left the stream before that, and changed again between two
+// pages, was lost from sight: it stands where it changed last.
 func (s *watch) whilePaging(r *follow.Row) bool { return s.paged != nil && r.Pos <= s.paged[r.Shard] }
 
 // hidBirth reports whether a repository's beginning may hide the end of an
