@@ -1,8 +1,9 @@
 // Package modeltest holds the discovery protocol against a model of it.
 //
 // A schedule, made from a seed, changes a registry while clients list it, page
-// by page, and follow it with deltas; it changes what the clients may read,
-// lets time pass, purges and restarts. A model in memory, which shares no code
+// by page, and follow it with deltas, and others watch it, lose their streams
+// and go on, or are slow; it changes what the clients may read, lets time
+// pass, purges and restarts. A model in memory, which shares no code
 // with the engine, knows what there is and who may read it. When the schedule
 // has come to rest, each client's copy must be what the model says; and no
 // answer on the way may have named what its reader could not read.

@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lading-dev/lading/internal/discover"
+	"github.com/lading-dev/lading/internal/follow"
 )
 
 // perWorld is how many schedules share a registry.
@@ -27,6 +29,12 @@ func optionsOf(seed uint64) discover.Options {
 		o.Scan = 1 + rng.IntN(12)
 	case 1:
 		o.PageBytes = 500 + rng.IntN(2000)
+	}
+	o.Watch = discover.WatchOptions{Bookmark: 4 * time.Millisecond, Regrant: 5 * time.Millisecond}
+	if rng.IntN(2) == 0 { // who is slow falls off the ring, and behind what is told change by change
+		o.Watch.Follow = follow.Options{Rows: 1 + rng.IntN(8), Chunk: 1 + rng.IntN(4)}
+		o.Watch.Replay = time.Duration(5+rng.IntN(90)) * time.Second
+		o.Watch.Batch = 1 + rng.IntN(5)
 	}
 	return o
 }
@@ -63,6 +71,10 @@ func schedules(t *testing.T, s setup, first uint64, count int) {
 // prove little.
 var mustMeet = []string{"410", "404", "put", "reset", "remove tag", "remove manifest", "remove repository", "remove range",
 	"page of a listing", "page of a delta", "restart", "page again", "delta given up", "refused change", "retype",
+	"event synced", "event coalesced", "event bookmark", "event repository.state", "event manifest.state", "event tag.state",
+	"event repository.created", "event manifest.created", "event tag.created", "event manifest.updated", "event tag.updated",
+	"event repository.deleted", "event manifest.deleted", "event tag.deleted", "goaway drain", "stream CURSOR_EXPIRED", "stream NAME_UNKNOWN",
+	"stream lost", "stream resumed", "stream behind a listing",
 	"HTTP 304", "HTTP 226", "HTTP full listing instead of a delta", "HTTP change in a stream", "HTTP stream resumed"}
 
 // long tells whether the long forms were asked for.
@@ -108,10 +120,10 @@ func TestSchedulesDirect(t *testing.T) {
 // PostgreSQL with two replicas.
 func TestSchedulesSQLite(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{}, 1_000_000_001, size(100, 700, 7000))
+	schedules(t, setup{}, 1_000_000_001, number("LADING_HTTP_SCHEDULES", size(100, 700, 7000)))
 }
 
 func TestSchedulesPostgres(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, size(100, 300, 3000))
+	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, number("LADING_HTTP_SCHEDULES", size(100, 300, 3000)))
 }

@@ -39,15 +39,17 @@ const (
 	restart
 	clockBack
 	retype
+	watch
+	loseStream
 	actions
 )
 
 var actionNames = [actions]string{"push", "move tag", "delete tag", "delete manifest", "delete repository", "recreate",
-	"upload only", "denied", "change rules", "ask", "ask again", "abandon", "stream", "purge", "age", "restart", "clock back", "retype"}
+	"upload only", "denied", "change rules", "ask", "ask again", "abandon", "stream", "purge", "age", "restart", "clock back", "retype", "watch", "lose stream"}
 
 // weights are how often each action is drawn, per mille; the rest asks.
 var weights = map[action]int{push: 130, moveTag: 50, deleteTag: 50, deleteManifest: 40, deleteRepository: 25, recreate: 30,
-	uploadOnly: 5, denied: 10, changeRules: 90, askAgain: 30, abandon: 15, stream: 25, purge: 10, age: 6, clockBack: 4, retype: 15}
+	uploadOnly: 5, denied: 10, changeRules: 90, askAgain: 30, abandon: 15, stream: 25, purge: 10, age: 6, clockBack: 4, retype: 15, watch: 170, loseStream: 20}
 
 // step is a decision of a schedule. What it is about is drawn from a source of
 // its own, so that a schedule from which steps are taken away still does with
@@ -61,7 +63,7 @@ func (s step) rng() *rand.Rand { return rand.New(rand.NewPCG(s.seed, 1)) }
 
 const (
 	before  = 25 // changes before the first question
-	mixed   = 110
+	mixed   = 135
 	clients = 3
 )
 
@@ -93,16 +95,19 @@ func draw(rng *rand.Rand) action {
 
 // run is one schedule on a world.
 type run struct {
-	w       *world
-	reg     registry
-	seed    uint64
-	top     string
-	repos   []string
-	truth   *truth
-	rules   rules
-	begun   time.Time
-	clients []*client
-	named   *regexp.Regexp // names of this schedule's repositories
+	w         *world
+	reg       registry
+	seed      uint64
+	top       string
+	repos     []string
+	truth     *truth
+	rules     rules
+	calm      bool // the rules change seldom, so that streams come to tell single changes
+	begun     time.Time
+	clients   []*client
+	followers []*follower
+	pushes    pushes
+	named     *regexp.Regexp // names of this schedule's repositories
 	// purged is the newest position whose tombstones may be gone.
 	purged time.Time
 	log    []string
@@ -119,6 +124,7 @@ func runSteps(w *world, seed uint64, steps []step) (err error) {
 			err = fmt.Errorf("seed %d: %w\n%s", seed, err, strings.Join(r.log, "\n"))
 		}
 	}()
+	defer r.loseAll()
 	for i, s := range steps {
 		w.clock.advance(time.Second)
 		if err := r.step(s); err != nil {
@@ -128,22 +134,33 @@ func runSteps(w *world, seed uint64, steps []step) (err error) {
 	if err := r.settle(); err != nil {
 		return err
 	}
+	if err := r.settleWatches(); err != nil {
+		return err
+	}
 	return r.clean()
 }
 
 func newRun(w *world, seed uint64) *run {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	w.clock.catchUp()
-	r := &run{w: w, reg: w.registry(), seed: seed, top: fmt.Sprintf("s%d", seed), truth: &truth{map[string]*repoTruth{}, w.shortOf}, begun: w.clock.Now()}
+	r := &run{w: w, reg: w.registry(), seed: seed, top: fmt.Sprintf("s%d", seed), truth: &truth{map[string]*repoTruth{}, w.shortOf}, begun: w.clock.Now(), pushes: pushes{}}
 	r.named = regexp.MustCompile(r.top + `[a-z0-9/._-]*`)
 	for _, i := range rng.Perm(len(names))[:3+rng.IntN(len(names)-2)] {
 		r.repos = append(r.repos, r.top+names[i])
 	}
 	slices.Sort(r.repos)
-	r.rules = r.drawRules(rng)
+	if r.rules = r.drawRules(rng); seed%2 == 0 {
+		r.calm, r.rules = true, append(r.rules, rule{"ns", r.top})
+	}
 	w.access.set(caller, r.rules)
 	for range clients {
 		r.clients = append(r.clients, r.newClient(rng))
+	}
+	for range followers {
+		r.followers = append(r.followers, r.newFollower(rng))
+	}
+	for i, w := range r.followers {
+		r.logf("follower %d: %s", i, w.describe())
 	}
 	for i, c := range r.clients {
 		r.logf("client %d: %s", i, c.describe())
@@ -180,6 +197,9 @@ func (r *run) drawRules(rng *rand.Rand) (rs rules) {
 // changeRules changes a little, or everything.
 func (r *run) changeRules(rng *rand.Rand) {
 	rs := slices.Clone(r.rules)
+	if r.calm && rng.IntN(4) > 0 {
+		return
+	}
 	switch x := rng.IntN(10); {
 	case x < 4:
 		rs = append(rs, r.drawRule(rng))
@@ -231,9 +251,11 @@ func (r *run) step(s step) error {
 		r.w.clock.advance(tombstones * time.Duration(1+rng.IntN(3)) / 2)
 		return r.purge()
 	case restart:
-		r.logf("restart")
-		r.w.met["restart"]++
-		return r.w.restart(rng.IntN(r.w.replicas))
+		return r.restart(rng)
+	case watch:
+		return r.watchStep(rng)
+	case loseStream:
+		r.loseStep(rng)
 	case retype:
 		return r.retype(pick(rng, slices.Sorted(maps.Keys(definitions))))
 	case clockBack:
@@ -277,11 +299,18 @@ func (r *run) moveTag(rng *rand.Rand, repo string) error {
 }
 
 func (r *run) put(doc *document, tags []string) error {
+	incarnation, rev, err := r.w.revOf(doc.repo)
+	if err != nil {
+		return err
+	}
 	want := lading.Code("")
 	if !r.truth.put(doc, tags, r.w.clock.Now()) {
 		want = lading.CodeManifestBlobUnknown
 	}
-	return r.expect(r.reg.push(root, doc, tags), want, "push %s@%.15s %s %v", doc.repo, doc.digest, doc.typ, tags)
+	if err := r.expect(r.reg.push(root, doc, tags), want, "push %s@%.15s %s %v", doc.repo, doc.digest, doc.typ, tags); err != nil || want != "" {
+		return err
+	}
+	return r.pushed(doc.repo, incarnation, rev)
 }
 
 func (r *run) deleteTag(repo, tag string) error {

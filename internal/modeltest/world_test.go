@@ -34,6 +34,8 @@ type access struct {
 	mu    sync.Mutex
 	rules map[string]rules
 	write map[string]rules
+	// streams are told apart from other requests.
+	streams *streams
 	// hook is called, when it is set, before a user's grants are told.
 	hook func(user string)
 }
@@ -57,8 +59,11 @@ func (a *access) Grants(ctx context.Context) (lading.Grants, error) {
 		return lading.AllGrants(), nil
 	}
 	a.mu.Lock()
-	hook := a.hook
+	hook, rs := a.hook, a.rules[user]
 	a.mu.Unlock()
+	if a.streams.asked(ctx, rs) {
+		return rs.grants(), nil
+	}
 	if hook != nil {
 		hook(user)
 	}
@@ -130,7 +135,10 @@ type world struct {
 	blobs  blob.Store
 
 	servers  []*server.Server
+	engines  []*discover.Engine // of the registries as values
 	handlers []atomic.Pointer[http.Handler]
+	busy     []sync.WaitGroup // with requests, for each server
+	streams  *streams
 	urls     []string
 	regs     []lading.Registry
 	turn     int
@@ -149,9 +157,11 @@ func newWorld(tb testing.TB, s setup) *world {
 	if s.start.IsZero() {
 		s.start = time.Now().Truncate(time.Second)
 	}
-	w := &world{setup: s, clock: &clock{now: s.start}, blobs: sharedBlobs{blob.NewMemory()},
-		met: map[string]int{}, defined: map[string]bool{}, access: &access{rules: map[string]rules{}, write: map[string]rules{}}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+	open := &streams{rules: map[string][]rules{}, open: map[string]*connection{}}
+	w := &world{setup: s, streams: open, clock: &clock{now: s.start}, blobs: sharedBlobs{blob.NewMemory()},
+		met: map[string]int{}, defined: map[string]bool{}, access: &access{rules: map[string]rules{}, write: map[string]rules{}, streams: open}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
 	w.replicas = max(1, w.replicas)
+	w.engines, w.busy = make([]*discover.Engine, w.replicas), make([]sync.WaitGroup, w.replicas)
 	w.cfg = config.Default()
 	w.cfg.Durability = config.Relaxed
 	w.cfg.Retention = config.Retention{Tombstones: tombstones, Journal: tombstones / 2}
@@ -166,7 +176,14 @@ func newWorld(tb testing.TB, s setup) *world {
 			tb.Fatal(err)
 		}
 		if !s.direct {
-			ts := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.handlers[i].Load()).ServeHTTP(rw, r) }))
+			ts := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				w.busy[i].Add(1)
+				defer w.busy[i].Done()
+				if id := r.Header.Get(streamHeader); id != "" {
+					r = r.WithContext(context.WithValue(r.Context(), streamKey{}, id))
+				}
+				(*w.handlers[i].Load()).ServeHTTP(rw, r)
+			}))
 			tb.Cleanup(ts.Close)
 			w.urls = append(w.urls, ts.URL)
 		}
@@ -176,7 +193,8 @@ func newWorld(tb testing.TB, s setup) *world {
 	}
 	tb.Cleanup(func() {
 		w.client.CloseIdleConnections()
-		for _, s := range w.servers {
+		for i, s := range w.servers {
+			w.idle(i)
 			if err := s.Close(context.Background()); err != nil {
 				tb.Error(err)
 			}
@@ -219,18 +237,37 @@ func (w *world) start(i int) error {
 	w.handlers[i].Store(&h)
 	if w.direct {
 		opt := w.options
-		opt.Defined = s.Types().Defined
+		opt.Defined, opt.Now, opt.Retention = s.Types().Defined, w.clock.Now, tombstones
 		engine, err := discover.New(context.Background(), s.Catalog(), opt)
 		if err != nil {
 			return err
 		}
+		w.engines[i] = engine
 		w.regs[i] = guard.New(core.New(s.Catalog(), w.blobs, engine, core.Options{Types: s.Types()}), w.access)
 	}
 	return nil
 }
 
+// drain says to the requests that wait on a server that it is about to stop.
+func (w *world) drain(i int) {
+	w.servers[i].Drain()
+	if w.direct {
+		w.engines[i].Drain()
+	}
+}
+
+// idle waits until a server works on nothing.
+func (w *world) idle(i int) {
+	w.drain(i)
+	w.busy[i].Wait()
+	if w.direct {
+		w.engines[i].Close()
+	}
+}
+
 // restart closes a server and opens it again.
 func (w *world) restart(i int) error {
+	w.idle(i)
 	if err := w.servers[i].Close(context.Background()); err != nil {
 		return err
 	}
