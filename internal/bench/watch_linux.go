@@ -263,12 +263,9 @@ func (b *watchBench) besideStalled(s *swarm) (rate float64, most int64, err erro
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for range 400 {
-			if err = b.push(); err != nil {
-				return
-			}
+		if _, err = b.pushRate(); err == nil {
+			rate, err = b.pushRate()
 		}
-		rate, err = b.pushRate()
 	}()
 	ended := func() bool {
 		select {
