@@ -21,7 +21,7 @@ type extension struct {
 	Description string   `json:"description"`
 	URL         string   `json:"url"`
 	Endpoints   []string `json:"endpoints"`
-	Limits      limits   `json:"limits"`
+	Limits      *limits  `json:"limits,omitempty"`
 }
 
 type limits struct {
@@ -45,15 +45,20 @@ func (h *handler) discover(w *response, r *http.Request, q Request) error {
 		endpoints = []string{"_lading/list/tags", "_lading/list/manifests", "_lading/watch/events", "_lading/manage/repository"}
 	}
 	setCaching(w.Header(), r, false)
-	writeJSON(w, http.StatusOK, "application/json", extensionList{[]extension{{
+	list := []extension{{
 		Name:        "_lading",
 		Description: "lists what there is, and what has changed, in order, with filters and by page; tells changes as they happen",
 		URL:         specURL,
 		Endpoints:   endpoints,
-		Limits: limits{
+		Limits: &limits{
 			N: lading.MaxPage, JournalDays: h.opt.JournalDays, TombstoneDays: h.opt.TombstoneDays,
 			Wait: int(lading.MaxWait / time.Second),
 		},
-	}}})
+	}}
+	if h.opt.OCIDrafts {
+		list = append(list, extension{Name: "_oci", Description: "drafts for the distribution-spec, which may change as they do",
+			URL: specURL + "#13-the-oci-drafts-as-views", Endpoints: extensionDrafts})
+	}
+	writeJSON(w, http.StatusOK, "application/json", extensionList{list})
 	return nil
 }
