@@ -15,6 +15,7 @@ import (
 //	! sparse allow              before the first exchange: how it is configured
 //	! missing by policy         what is referred to may be missing afterwards
 //	! restart                   the registry is stopped and started again
+//	! stream                    the answer has no end: it is read up to the body wanted
 //	= name text                 names a text; "*n" is n letters
 //	> PUT /v2/a/manifests/v1    the request: line, headers, an empty line, body
 //	> Content-Type: a/b
@@ -25,12 +26,16 @@ import (
 //	< Header:                   a header that must not be there
 //	< Location: ${=upload}      a header whose value is named for later
 //	<
-//	< the body, or its beginning before an "…"
+//	< the body
+//
+// In what is wanted "…" is any text, and ${=name} a text without spaces or
+// quotes that is named for later.
 //
 // In all of it ${name} is the text, ${sha256 name} (sha512) its digest and
 // ${size name} its length in bytes; empty and crlf are named already.
 type script struct {
 	file      string
+	joined    bool // line breaks in bodies are for readers
 	text      map[string]string
 	sparse    bool // by its configuration
 	missing   bool // or by a policy
@@ -40,6 +45,7 @@ type script struct {
 type exchange struct {
 	line    int
 	restart bool
+	stream  bool
 	names   [][2]string // given before the request
 	request []string
 	want    []string
@@ -50,6 +56,10 @@ func readScript(file string) (*script, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseScript(file, string(raw))
+}
+
+func parseScript(file, raw string) (*script, error) {
 	s := &script{file: file, text: map[string]string{"empty": "", "crlf": "\r\n"}}
 	var e exchange
 	flush := func() {
@@ -58,7 +68,7 @@ func readScript(file string) (*script, error) {
 		}
 		e = exchange{}
 	}
-	for i, line := range strings.Split(string(raw), "\n") {
+	for i, line := range strings.Split(raw, "\n") {
 		if len(e.want) > 0 && !strings.HasPrefix(line, "<") {
 			flush()
 		}
@@ -78,6 +88,8 @@ func readScript(file string) (*script, error) {
 			switch rest {
 			case "restart":
 				e.restart = true
+			case "stream":
+				e.stream = true
 			case "sparse allow":
 				s.sparse, s.missing = true, true
 			case "missing by policy":

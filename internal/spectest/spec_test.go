@@ -2,7 +2,10 @@ package spectest
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +70,12 @@ func (s *script) play(t *testing.T, w *world, e exchange) error {
 	if err != nil {
 		return err
 	}
-	a := send(t, w.addr(), m)
+	var a answer
+	if e.stream {
+		a = sendUntil(t, w.addr(), m, func(body string) bool { return s.body(wantedBody(e), body) == nil })
+	} else {
+		a = send(t, w.addr(), m)
+	}
 	wrong, err := s.compare(e, a)
 	if err != nil {
 		return err
@@ -115,9 +123,9 @@ func (s *script) compare(e exchange, a answer) (wrong []string, err error) {
 		wrong = append(wrong, fmt.Sprintf("%s, want %s", got, e.want[0]))
 	}
 	values := a.header.Clone()
-	for i, line := range e.want[1:] {
+	for _, line := range e.want[1:] {
 		if line == "" {
-			return append(wrong, s.body(strings.Join(e.want[i+2:], "\n"), a.body)...), nil
+			return append(wrong, s.body(wantedBody(e), a.body)...), nil
 		}
 		w, err := s.header(line, values)
 		if err != nil {
@@ -128,13 +136,22 @@ func (s *script) compare(e exchange, a answer) (wrong []string, err error) {
 	return wrong, nil
 }
 
+// wantedBody is the body that an exchange wants, in lines.
+func wantedBody(e exchange) []string {
+	i := slices.Index(e.want, "")
+	if i < 0 {
+		return nil
+	}
+	return e.want[i+1:]
+}
+
 func (s *script) header(line string, values map[string][]string) ([]string, error) {
 	name, want, ok := strings.Cut(line, ":")
 	if !ok {
 		return nil, fmt.Errorf("%q is no header", line)
 	}
-	want = strings.TrimSpace(want)
-	vs := values[name]
+	want, key := strings.TrimSpace(want), http.CanonicalHeaderKey(name)
+	vs := values[key]
 	if len(vs) == 0 {
 		if want == "" {
 			return nil, nil
@@ -142,29 +159,73 @@ func (s *script) header(line string, values map[string][]string) ([]string, erro
 		return []string{fmt.Sprintf("no %s, want %s", name, want)}, nil
 	}
 	got := vs[0]
-	values[name] = vs[1:]
-	if variable, ok := strings.CutPrefix(want, "${="); ok {
-		s.text[strings.TrimSuffix(variable, "}")] = got
-		return nil, nil
-	}
-	want, err := s.expand(want)
-	if err != nil || want == got {
+	values[key] = vs[1:]
+	ok, err := s.match(want, got)
+	if err != nil || ok {
 		return nil, err
-	}
-	if begin, ok := strings.CutSuffix(want, "…"); ok && strings.HasPrefix(got, begin) {
-		return nil, nil
 	}
 	return []string{fmt.Sprintf("%s is %q, want %q", name, got, want)}, nil
 }
 
-func (s *script) body(want, got string) []string {
-	want, err := s.expand(want)
+func (s *script) body(lines []string, got string) []string {
+	got, want := strings.TrimSuffix(got, "\n"), strings.Join(lines, "\n")
+	if s.joined {
+		want = ""
+		for _, l := range lines {
+			want += strings.TrimSpace(l)
+		}
+		got = strings.ReplaceAll(got, "\n", "")
+	}
+	ok, err := s.match(want, got)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	got = strings.TrimSuffix(got, "\n")
-	if begin, ok := strings.CutSuffix(want, "…"); ok && strings.HasPrefix(got, begin) || got == want {
+	if ok {
 		return nil
 	}
 	return []string{fmt.Sprintf("the body is\n%.1000s\nwant\n%.1000s", got, want)}
+}
+
+// wild is what in a text that is wanted stands for others.
+var wild = regexp.MustCompile(`…|\$\{=[a-z]+\}`)
+
+// match compares a text with what is wanted, and names what is to be named.
+func (s *script) match(want, got string) (bool, error) {
+	var pattern strings.Builder
+	var names []string
+	pattern.WriteString("(?s)^")
+	rest := want
+	for {
+		at := wild.FindStringIndex(rest)
+		literal := rest
+		if at != nil {
+			literal = rest[:at[0]]
+		}
+		text, err := s.expand(literal)
+		if err != nil {
+			return false, err
+		}
+		pattern.WriteString(regexp.QuoteMeta(text))
+		if at == nil {
+			break
+		}
+		if name, ok := strings.CutPrefix(rest[at[0]:at[1]], "${="); ok {
+			names = append(names, strings.TrimSuffix(name, "}"))
+			if rest == want && at[1] == len(want) {
+				pattern.WriteString(`(.*)`)
+			} else {
+				pattern.WriteString(`([^"\s<>]+?)`)
+			}
+		} else {
+			pattern.WriteString(`.*?`)
+		}
+		rest = rest[at[1]:]
+	}
+	found := regexp.MustCompile(pattern.String() + "$").FindStringSubmatch(got)
+	for i, name := range names {
+		if found != nil {
+			s.text[name] = found[i+1]
+		}
+	}
+	return found != nil, nil
 }

@@ -39,6 +39,13 @@ type answer struct {
 // can be sent, and reads the answer.
 func send(t testing.TB, addr string, m message) answer {
 	t.Helper()
+	return sendUntil(t, addr, m, nil)
+}
+
+// sendUntil is send for an answer that has no end: it is read until enough has
+// come, or for some seconds.
+func sendUntil(t testing.TB, addr string, m message, enough func(body string) bool) answer {
+	t.Helper()
 	head := append([]string{m.line + " HTTP/1.1", "Host: " + addr, "Connection: close"}, m.header...)
 	if !m.has("content-length") && !m.has("transfer-encoding") {
 		head = append(head, fmt.Sprintf("Content-Length: %d", len(m.body)))
@@ -62,11 +69,28 @@ func send(t testing.TB, addr string, m message) answer {
 		t.Fatalf("%s: %v", m.line, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	body, err := readBody(conn, resp.Body, enough)
 	if err != nil {
 		t.Fatalf("%s: %v", m.line, err)
 	}
 	conn.Close()
 	<-sent
 	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+func readBody(conn net.Conn, body io.Reader, enough func(string) bool) ([]byte, error) {
+	if enough == nil {
+		return io.ReadAll(body)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return nil, err
+	}
+	var all []byte
+	part := make([]byte, 64<<10)
+	for {
+		n, err := body.Read(part)
+		if all = append(all, part[:n]...); enough(string(all)) || err != nil {
+			return all, nil // what is missing is told by who compares
+		}
+	}
 }
