@@ -12,8 +12,9 @@ import (
 const idle = 0.5
 
 // share is how many times as long as it worked the walk rests while others
-// write: it slows them down by a tenth at most.
-const share = 10
+// write. What it wrote has to be copied out of a log later, which costs about
+// as much again: together it slows them down by a tenth at most.
+const share = 20
 
 // busy is how long after a write of somebody else others are taken to be
 // writing.
@@ -26,6 +27,9 @@ type pace struct {
 	until   time.Time // others are busy
 }
 
+// others tells whether somebody else has written lately.
+func (p *pace) others() bool { return time.Now().Before(p.until) }
+
 // run does a piece of work and rests.
 func (p *pace) run(ctx context.Context, work func() error) error {
 	began := time.Now()
@@ -33,8 +37,8 @@ func (p *pace) run(ctx context.Context, work func() error) error {
 		return err
 	}
 	d := time.Since(began)
-	if time.Now().After(p.until) {
-		if err := p.rest(ctx, time.Duration(idle*float64(d))); err != nil || time.Now().After(p.until) {
+	if !p.others() {
+		if err := p.rest(ctx, time.Duration(idle*float64(d))); err != nil || !p.others() {
 			return err
 		}
 	}

@@ -185,7 +185,7 @@ func (r *retyper) step(ctx context.Context, w catalog.Walk) (next catalog.Walk, 
 		return err
 	})
 	for len(todo) > 0 && err == nil {
-		now := together(todo)
+		now := together(todo, r.pace.others())
 		var left []work
 		err = r.pace.run(ctx, func() (err error) {
 			left, err = r.write(ctx, todo[:now])
@@ -234,23 +234,31 @@ func (r *retyper) look(ctx context.Context, w catalog.Walk) (todo []work, next c
 	return todo, next, nil
 }
 
-const (
-	// atOnce bounds the repositories that are written at once, to share a
-	// commit: most have few manifests in a step.
-	atOnce = 16
-	// rowsAtOnce bounds what they write: while they do, nobody else can.
-	rowsAtOnce = 128
+// bounds of what is written at once, to share a commit: most repositories have
+// few manifests in a step, and neighbours in time are neighbours in the lists.
+type bounds struct {
+	repos int
+	rows  int64 // manifests and tags: while they are written, nobody else can
+}
+
+var (
+	alone  = bounds{64, 1000}
+	shared = bounds{16, 64} // some 10 ms
 )
 
 // together is how many of the first are to be written at once.
-func together(todo []work) int {
+func together(todo []work, others bool) int {
+	b := alone
+	if others {
+		b = shared
+	}
 	rows := int64(0)
-	for i, w := range todo[:min(len(todo), atOnce)] {
-		if rows += w.rows; rows > rowsAtOnce {
+	for i, w := range todo[:min(len(todo), b.repos)] {
+		if rows += w.rows; rows > b.rows {
 			return max(i, 1)
 		}
 	}
-	return min(len(todo), atOnce)
+	return min(len(todo), b.repos)
 }
 
 // write types again what has changed in some repositories, and returns what is
