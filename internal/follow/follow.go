@@ -206,7 +206,9 @@ func (f *Follower) restart(ctx context.Context, heads []journal.Head) {
 		return
 	}
 	f.ring.clear(pos)
-	f.readers.each(func(r *Reader) { r.fallOff() })
+	for r := range f.readers.every {
+		r.fallOff()
+	}
 }
 
 // append puts rows of a shard, up to pos, into the ring and wakes those whom
@@ -219,10 +221,7 @@ func (f *Follower) append(ctx context.Context, shard int, pos int64, rows []*Row
 	}
 	for _, r := range rows {
 		at := f.ring.push(r, f.opt.Rows, f.opt.Bytes)
-		f.readers.of(r.Repo.Name, func(rd *Reader) { rd.need(at) })
+		f.readers.wake(r.Repo.Name, at)
 	}
 	f.ring.pos[shard] = pos
-	for _, r := range rows {
-		f.readers.of(r.Repo.Name, func(rd *Reader) { rd.signal() })
-	}
 }

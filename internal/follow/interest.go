@@ -1,6 +1,9 @@
 package follow
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Interest is which repositories a reader is told of. It bounds the work: a
 // reader is not woken for others.
@@ -31,79 +34,106 @@ func (in Interest) wants(name string) bool {
 	return false
 }
 
-// interests finds the readers that a repository's change is for.
+// interests finds the readers that a repository's change is for. Only those are
+// looked at that wait for one: who does not come to read costs nothing.
 type interests struct {
-	all              set
-	names, namespace map[string]set
+	every            map[*Reader]struct{}
+	all              *waiting
+	names, namespace map[string]*waiting
 }
 
-type set map[*Reader]struct{}
+// waiting are readers that wait for the same thing. One that was woken is put
+// back when it has read.
+type waiting struct {
+	readers []*Reader
+	members int // with those that were woken
+}
 
 func newInterests() interests {
-	return interests{all: set{}, names: map[string]set{}, namespace: map[string]set{}}
+	return interests{every: map[*Reader]struct{}{}, all: &waiting{}, names: map[string]*waiting{}, namespace: map[string]*waiting{}}
 }
 
 func (i *interests) add(r *Reader) {
-	if r.in.All {
-		i.all[r] = struct{}{}
-		return
+	i.every[r] = struct{}{}
+	for _, w := range i.of(r.in) {
+		w.members++
+		w.readers = append(w.readers, r)
 	}
-	for _, n := range r.in.Names {
-		put(i.names, n, r)
+}
+
+// of are the places where an interest waits.
+func (i *interests) of(in Interest) []*waiting {
+	if in.All {
+		return []*waiting{i.all}
 	}
-	for _, n := range r.in.Namespaces {
-		put(i.namespace, n, r)
+	var all []*waiting
+	for _, n := range in.Names {
+		all = append(all, placeOf(i.names, n))
 	}
+	for _, n := range in.Namespaces {
+		all = append(all, placeOf(i.namespace, n))
+	}
+	return all
+}
+
+func placeOf(m map[string]*waiting, name string) *waiting {
+	if m[name] == nil {
+		m[name] = &waiting{}
+	}
+	return m[name]
 }
 
 func (i *interests) remove(r *Reader) {
-	delete(i.all, r)
+	delete(i.every, r)
+	for _, w := range i.of(r.in) {
+		w.members--
+		if at := slices.Index(w.readers, r); at >= 0 {
+			last := len(w.readers) - 1
+			w.readers[at], w.readers[last] = w.readers[last], nil
+			w.readers = w.readers[:last]
+		}
+	}
 	for _, n := range r.in.Names {
-		drop(i.names, n, r)
+		forget(i.names, n)
 	}
 	for _, n := range r.in.Namespaces {
-		drop(i.namespace, n, r)
+		forget(i.namespace, n)
 	}
 }
 
-func put(m map[string]set, name string, r *Reader) {
-	if m[name] == nil {
-		m[name] = set{}
-	}
-	m[name][r] = struct{}{}
-}
-
-func drop(m map[string]set, name string, r *Reader) {
-	if delete(m[name], r); len(m[name]) == 0 {
+func forget(m map[string]*waiting, name string) {
+	if w := m[name]; w != nil && w.members == 0 {
 		delete(m, name)
 	}
 }
 
-// of calls fn for each reader that the repository is of interest to; for some
-// more than once.
-func (i *interests) of(name string, fn func(*Reader)) {
-	each(i.all, fn)
-	each(i.names[name], fn)
-	for n := 0; n < len(name); n++ {
-		if name[n] == '/' {
-			each(i.namespace[name[:n]], fn)
+// wake tells those who wait for a repository of row n of the ring.
+func (i *interests) wake(name string, n uint64) {
+	i.all.wake(n)
+	i.names[name].wake(n)
+	for at := 0; at < len(name); at++ {
+		if name[at] == '/' {
+			i.namespace[name[:at]].wake(n)
 		}
 	}
 }
 
-// each calls fn for every reader, for some more than once.
-func (i *interests) each(fn func(*Reader)) {
-	each(i.all, fn)
-	for _, s := range i.names {
-		each(s, fn)
+func (w *waiting) wake(n uint64) {
+	if w == nil {
+		return
 	}
-	for _, s := range i.namespace {
-		each(s, fn)
+	for _, r := range w.readers {
+		r.woken = append(r.woken, w)
+		r.need(n)
 	}
+	clear(w.readers)
+	w.readers = w.readers[:0]
 }
 
-func each(s set, fn func(*Reader)) {
-	for r := range s {
-		fn(r)
+// wait puts a reader back that has read.
+func (r *Reader) wait() {
+	for _, w := range r.woken {
+		w.readers = append(w.readers, r)
 	}
+	r.woken = r.woken[:0]
 }

@@ -19,8 +19,9 @@ type Reader struct {
 	// The rest is guarded by the follower's lock.
 	at     []int64 // everything of interest up to here was returned
 	inRing bool
-	needs  bool   // a row of interest waits in the ring
-	first  uint64 // the first such row
+	needs  bool       // a row of interest waits in the ring
+	first  uint64     // the first such row
+	woken  []*waiting // where it does not wait any more
 	left   bool
 }
 
@@ -37,10 +38,11 @@ func (r *Reader) Position() []int64 {
 	return append([]int64(nil), r.at...)
 }
 
-// need notes a row of interest.
+// need notes a row of interest. Who is not in the ring finds it there by itself.
 func (r *Reader) need(n uint64) {
 	if r.inRing && !r.needs {
 		r.needs, r.first = true, n
+		r.signal()
 	}
 }
 
@@ -99,6 +101,7 @@ func (r *Reader) fromRing() (out []*Row, more, ok bool) {
 		}
 	}
 	r.needs = false
+	r.wait()
 	r.advance()
 	return out, false, true
 }
