@@ -1,6 +1,7 @@
 // Command lading is an OCI artifact registry that always knows, and can always
 // tell, what it holds. This package is the command line alone: it reads flags,
-// loads the configuration and hands over to internal/server.
+// loads the configuration and hands over to internal/server. The commands that
+// speak to any registry are those of internal/cli.
 package main
 
 import (
