@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"archive/tar"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -111,6 +112,15 @@ func TestCopySome(t *testing.T) {
 	if r := copies(t, "oci:"+dir+"@"+digestOf(t, host, "from", "amd"), host+"/child"); r.Manifests != 2 || r.Referrers != 1 {
 		t.Errorf("a child out of a layout: %+v", r)
 	}
+	tarred := dir + ".tar"
+	f, err := os.Create(tarred)
+	must(t, err)
+	tw := tar.NewWriter(f)
+	must(t, tw.AddFS(os.DirFS(dir)))
+	must(t, tw.Close())
+	must(t, f.Close())
+	copies(t, "oci:"+tarred, host+"/tar")
+	same(t, graph(t, host, "from", "1.0"), graph(t, host, "tar", "1.0"))
 	// Lists of referrers, which distribution keeps under tags, are made anew.
 	registry := peer(t, "registry")
 	copies(t, "--all-tags", host+"/from", registry+"/all")

@@ -39,7 +39,8 @@ and how many manifests refer to it.
 
 SIZE is the manifest's own; the content's is what its config and layers, or all
 the children of an index, come to. Tags are told by registries with the
-discovery extension; elsewhere only the one that was asked for is known.`
+discovery extension, of repositories with up to 10,000 tagged manifests;
+elsewhere only the one that was asked for is known.`
 
 func inspectCommand(env Env) *cobra.Command {
 	var cf connFlags

@@ -164,7 +164,7 @@ func TestWatchExpired(t *testing.T) {
 // asked for.
 func TestWatchForms(t *testing.T) {
 	w := open(t)
-	fill(t, w.host(), "acme/web")
+	index := fill(t, w.host(), "acme/web")
 	names := runs(t, "watch", w.host()+"/acme/web", "-o", "name", "--kinds", "tag", "--initial")
 	made := runs(t, "watch", w.host(), "--template", "{{.event}} {{.data.data.repository}} {{.data.data.op}}", "--kinds", "tag", "--initial")
 	created := runs(t, "watch", w.host(), "--kinds", "tag", "--actions", "deleted")
@@ -184,6 +184,14 @@ func TestWatchForms(t *testing.T) {
 	})
 	names.ends(t)
 	made.ends(t)
+	for data, want := range map[string]string{"manifest": `"manifest":"ey`, "pointer": `"descriptor":{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"` + string(index.Digest) + `","size":491}`} {
+		r := runs(t, "watch", w.host()+"/acme/web", "--initial", "-o", "ndjson", "--data", data)
+		awaits(t, "the state", r.out.shows(`"synced"`))
+		r.ends(t)
+		if !strings.Contains(r.out.text(), want) {
+			t.Errorf("--data %s: no %s in %s", data, want, r.out.text())
+		}
+	}
 	created.ends(t)
 	if strings.Contains(created.out.text(), "created") {
 		t.Error(created.out.text())
