@@ -48,6 +48,13 @@ func discoveryScript(t *testing.T) (*script, []string) {
 func TestDiscoveryExchanges(t *testing.T) {
 	each(t, nil, func(t *testing.T, w *world) {
 		s, _ := discoveryScript(t)
+		api := readOpenAPI(t)
+		s.also = api.wrong
+		defer func() {
+			if !t.Failed() && api.checked < 30 {
+				t.Errorf("%d answers were compared with the schemas", api.checked)
+			}
+		}()
 		for _, e := range s.exchanges {
 			if err := s.play(t, w, e); err != nil {
 				t.Fatalf("%s:%d: %v", s.file, e.line, err)

@@ -36,6 +36,7 @@ import (
 type script struct {
 	file      string
 	joined    bool // line breaks in bodies are for readers
+	also      func(message, answer) (wrong []string)
 	text      map[string]string
 	sparse    bool // by its configuration
 	missing   bool // or by a policy

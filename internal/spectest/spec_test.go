@@ -81,6 +81,9 @@ func (s *script) play(t *testing.T, w *world, e exchange) error {
 		return err
 	}
 	wrong = append(wrong, wrongWith(m, a)...)
+	if s.also != nil {
+		wrong = append(wrong, s.also(m, a)...)
+	}
 	if a.status == 201 {
 		wrong = append(wrong, pullable(t, w, m, a)...)
 	}

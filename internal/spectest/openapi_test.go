@@ -1,0 +1,127 @@
+package spectest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+const openAPIFile = "../../docs/spec/openapi.yaml"
+
+// openAPI holds answers against docs/spec/openapi.yaml.
+type openAPI struct {
+	doc     map[string]any
+	schemas *jsonschema.Compiler
+	paths   map[string]*regexp.Regexp
+	checked int
+}
+
+func readOpenAPI(t *testing.T) *openAPI {
+	t.Helper()
+	raw, err := os.ReadFile(openAPIFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &openAPI{schemas: jsonschema.NewCompiler(), paths: map[string]*regexp.Regexp{}}
+	a.schemas.AssertFormat()
+	var doc any
+	if err := yaml.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.doc = plain.(map[string]any)
+	if err := a.schemas.AddResource("openapi.json", plain); err != nil {
+		t.Fatal(err)
+	}
+	for name := range a.at("components", "schemas") { // each of them is a schema
+		if _, err := a.schemas.Compile("openapi.json#/components/schemas/" + name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for path := range a.at("paths") {
+		pattern := strings.ReplaceAll(strings.ReplaceAll(regexp.QuoteMeta(path), `\{name\}`, "[a-z0-9/-]+"), `\{tag\}`, "[^/]+")
+		a.paths[path] = regexp.MustCompile("^" + pattern + "$")
+	}
+	return a
+}
+
+// at is an object of the document; one that is elsewhere is followed there.
+func (a *openAPI) at(way ...string) map[string]any {
+	at := a.doc
+	for _, step := range way {
+		next, _ := at[step].(map[string]any)
+		if ref, ok := next["$ref"].(string); ok {
+			next = a.at(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+		}
+		at = next
+	}
+	return at
+}
+
+// wrong says what of an answer is not as the document has it; answers of other
+// endpoints are not looked at.
+func (a *openAPI) wrong(m message, got answer) []string {
+	method, target, _ := strings.Cut(m.line, " ")
+	target, _, _ = strings.Cut(target, "?")
+	for path, pattern := range a.paths {
+		if !pattern.MatchString(target) || strings.Contains(path, "{name}") && strings.HasPrefix(target, "/v2/_") {
+			continue
+		}
+		way := []string{"paths", path, strings.ToLower(method), "responses", fmt.Sprint(got.status)}
+		response := a.at(way...)
+		if response == nil {
+			return []string{fmt.Sprintf("%s does not have the status %d of %s", openAPIFile, got.status, path)}
+		}
+		a.checked++
+		return a.body(response, got)
+	}
+	return nil
+}
+
+func (a *openAPI) body(response map[string]any, got answer) []string {
+	kind, _, _ := strings.Cut(got.header.Get("Content-Type"), ";")
+	content, _ := response["content"].(map[string]any)
+	if got.body == "" && content == nil || kind == "text/event-stream" {
+		return nil
+	}
+	media, ok := content[kind].(map[string]any)
+	if !ok {
+		return []string{fmt.Sprintf("%s does not have the media type %q there", openAPIFile, kind)}
+	}
+	ref, _ := media["schema"].(map[string]any)["$ref"].(string)
+	if ref == "" {
+		return nil // a plain type
+	}
+	schema, err := a.schemas.Compile("openapi.json" + ref)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	texts := []string{got.body}
+	if kind == "application/x-ndjson" {
+		texts = strings.Split(strings.TrimSpace(got.body), "\n")
+	}
+	var wrong []string
+	for _, text := range texts {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err == nil {
+			err = schema.Validate(v)
+		}
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: %v", ref, err))
+		}
+	}
+	return wrong
+}
