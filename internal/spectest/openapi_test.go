@@ -94,7 +94,7 @@ func (a *openAPI) wrong(m message, got answer) []string {
 func (a *openAPI) body(response map[string]any, got answer) []string {
 	kind, _, _ := strings.Cut(got.header.Get("Content-Type"), ";")
 	content, _ := response["content"].(map[string]any)
-	if got.body == "" && content == nil || kind == "text/event-stream" {
+	if got.body == "" && content == nil {
 		return nil
 	}
 	media, ok := content[kind].(map[string]any)
@@ -102,16 +102,18 @@ func (a *openAPI) body(response map[string]any, got answer) []string {
 		return []string{fmt.Sprintf("%s does not have the media type %q there", openAPIFile, kind)}
 	}
 	ref, _ := media["schema"].(map[string]any)["$ref"].(string)
-	if ref == "" {
+	texts := []string{got.body}
+	switch {
+	case kind == "text/event-stream": // the same in another form
+		ref, texts = "#/components/schemas/EventLine", eventLines(got.body)
+	case kind == "application/x-ndjson":
+		texts = strings.Split(strings.TrimSpace(got.body), "\n")
+	case ref == "":
 		return nil // a plain type
 	}
 	schema, err := a.schemas.Compile("openapi.json" + ref)
 	if err != nil {
 		return []string{err.Error()}
-	}
-	texts := []string{got.body}
-	if kind == "application/x-ndjson" {
-		texts = strings.Split(strings.TrimSpace(got.body), "\n")
 	}
 	var wrong []string
 	for _, text := range texts {
@@ -124,4 +126,18 @@ func (a *openAPI) body(response map[string]any, got answer) []string {
 		}
 	}
 	return wrong
+}
+
+var frame = regexp.MustCompile(`(?m)(?:^id: (.*)\n)?^event: (.*)\ndata: (.*)\n$`)
+
+// eventLines are server-sent events as they are told in lines.
+func eventLines(body string) (lines []string) {
+	for _, m := range frame.FindAllStringSubmatch(body, -1) {
+		id := ""
+		if m[1] != "" {
+			id = fmt.Sprintf(`"id":%q,`, m[1])
+		}
+		lines = append(lines, fmt.Sprintf(`{%s"event":%q,"data":%s}`, id, m[2], m[3]))
+	}
+	return lines
 }
