@@ -204,6 +204,8 @@ func (s *watch) look(from *cursor) error {
 				return err
 			}
 			s.cur = *from
+			// The cursor may be of a delta that was told page by page.
+			s.paged = positions(heads)
 			// What follows is of the history as it is now.
 			s.cur.epoch, err = s.e.j.Epoch(s.ctx, q, newest)
 			return err
