@@ -58,13 +58,18 @@ func ReadConfig(config []byte) (*Config, error) {
 		return nil, ErrNotJSON
 	}
 	c := &Config{bytes: len(config)}
-	if values, ok := simple(config); ok {
-		c.values = values
+	values, ok := simple(config)
+	if c.values = values; values > maxConfigValues {
+		c.tooMany()
+		return c, nil
+	}
+	if ok {
 		if err := c.readSimple(config); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
 		}
 		return c, nil
 	}
+	c.values = 0
 	return c, c.readTokens(config)
 }
 
@@ -89,7 +94,7 @@ func (c *Config) read(dec *json.Decoder, at string, depth int) (any, error) {
 	c.values++
 	switch {
 	case c.values > maxConfigValues:
-		return nil, c.cannot("", "has more than %d values, too many to be checked", maxConfigValues)
+		return nil, c.tooMany()
 	case depth > maxDepth:
 		return nil, c.cannot(at, "is nested deeper than %d levels, too deep to be checked", maxDepth)
 	}
@@ -134,6 +139,10 @@ func (c *Config) array(dec *json.Decoder, at string, depth int) (any, error) {
 	}
 	_, err := dec.Token()
 	return a, err
+}
+
+func (c *Config) tooMany() error {
+	return c.cannot("", "has more than %d values, too many to be checked", maxConfigValues)
 }
 
 func (c *Config) cannot(at, format string, args ...any) error {

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 )
 
-// simple counts the values of valid JSON. ok is false for what nobody writes
-// and a config cannot be checked with: too many values, too deep, or a number
-// that is too long. Those are found one by one, so that it can be told where.
+// simple counts the values of valid JSON, up to one more than a config may have.
+// ok is false for what nobody writes and a config cannot be checked with: too
+// many values, too deep, or a number that is too long. The last two are read one
+// by one, so that it can be told where they are.
 func simple(config []byte) (values int, ok bool) {
 	depth := 0
 	for i := 0; i < len(config); i++ {
+		own := depth // of the value that begins here, if one does
 		switch c := config[i]; c {
 		case ' ', '\t', '\n', '\r', ',', ':':
 			continue
@@ -22,9 +24,7 @@ func simple(config []byte) (values int, ok bool) {
 				continue
 			}
 		case '{', '[':
-			if depth++; depth-1 > maxDepth {
-				return 0, false
-			}
+			depth++
 		case 't', 'f', 'n':
 			i = endOfWord(config, i)
 		default:
@@ -34,8 +34,11 @@ func simple(config []byte) (values int, ok bool) {
 			}
 			i = end
 		}
-		if values++; values > maxConfigValues || depth > maxDepth+1 {
+		if values++; own > maxDepth {
 			return 0, false
+		}
+		if values > maxConfigValues {
+			return values, false
 		}
 	}
 	return values, true
