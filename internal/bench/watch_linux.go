@@ -211,36 +211,41 @@ func (b *watchBench) weigh() error {
 
 // stalling measures pushes beside sockets that take nothing, and without them.
 func (b *watchBench) stalling() error {
-	var with, without []float64
+	var with, without, cpuWith, cpuWithout []float64
 	var most int64
 	first := b.p.memory()
 	for range b.pairs {
-		rate, err := b.pushRate()
+		rate, cpu, err := b.pushRate()
 		if err != nil {
 			return err
 		}
-		without = append(without, rate)
+		without, cpuWithout = append(without, rate), append(cpuWithout, cpu)
 		s, err := b.opened(b.stalled, "", true)
 		if err != nil {
 			return err
 		}
-		rate, mem, err := b.besideStalled(s)
+		rate, cpu, mem, err := b.besideStalled(s)
 		s.close()
 		if err != nil {
 			return err
 		}
-		with, most = append(with, rate), max(most, mem)
+		with, cpuWith, most = append(with, rate), append(cpuWith, cpu), max(most, mem)
 	}
-	slices.Sort(with)
-	slices.Sort(without)
-	a, c := without[len(without)/2], with[len(with)/2]
-	fmt.Printf("%d stalled streams: %.0f pushes/s with them, %.0f without (medians of %d in turn): %.1f %% slower; the server from %s to %s at most\n",
-		b.stalled, c, a, b.pairs, 100*(a-c)/a, mib(first), mib(most))
+	a, c := middle(without), middle(with)
+	fmt.Printf("%d stalled streams: %.0f pushes/s with them, %.0f without (medians of %d in turn): %.1f %% slower; CPU of the server a push %.0f µs and %.0f µs; the server from %s to %s at most\n",
+		b.stalled, c, a, b.pairs, 100*(a-c)/a, middle(cpuWith), middle(cpuWithout), mib(first), mib(most))
 	return nil
 }
 
-// pushRate pushes as fast as it goes.
-func (b *watchBench) pushRate() (float64, error) {
+func middle(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// pushRate pushes as fast as it goes. It returns the pushes a second, and what
+// the server used of a processor for each, in microseconds.
+func (b *watchBench) pushRate() (rate, cpu float64, err error) {
+	used := b.p.cpu()
 	var wg sync.WaitGroup
 	errs := make([]error, 4)
 	var n atomic.Int64
@@ -254,17 +259,18 @@ func (b *watchBench) pushRate() (float64, error) {
 		})
 	}
 	wg.Wait()
-	return float64(n.Load()) / time.Since(began).Seconds(), errors.Join(errs...)
+	pushes := float64(n.Load())
+	return pushes / time.Since(began).Seconds(), float64((b.p.cpu() - used).Microseconds()) / pushes, errors.Join(errs...)
 }
 
 // besideStalled fills the sockets first, so that what is measured is that they
 // stand still and not that they are written to.
-func (b *watchBench) besideStalled(s *swarm) (rate float64, most int64, err error) {
+func (b *watchBench) besideStalled(s *swarm) (rate, cpu float64, most int64, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if _, err = b.pushRate(); err == nil {
-			rate, err = b.pushRate()
+		if _, _, err = b.pushRate(); err == nil {
+			rate, cpu, err = b.pushRate()
 		}
 	}()
 	ended := func() bool {
@@ -277,10 +283,10 @@ func (b *watchBench) besideStalled(s *swarm) (rate float64, most int64, err erro
 		}
 	}
 	if e := s.run(10*time.Minute, ended); e != nil {
-		return 0, 0, e
+		return 0, 0, 0, e
 	}
 	<-done
-	return rate, most, err
+	return rate, cpu, most, err
 }
 
 // restart ends the server under many streams and starts it again: each comes
