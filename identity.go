@@ -2,11 +2,30 @@ package lading
 
 import "context"
 
-// Identity is who is calling.
+// Identity is who is calling. The zero value is anonymous.
 type Identity struct {
-	// Subject names the caller: unique and never reused within a registry.
-	// Empty is anonymous.
+	// Subject names the caller: unique and never reused within a registry,
+	// such as "user:ada". Empty is anonymous.
 	Subject string
+	// Groups are the names of the groups that the caller is in, without
+	// "group:".
+	Groups []string
+}
+
+// Anonymous reports whether nobody is signed in.
+func (id Identity) Anonymous() bool { return id.Subject == "" }
+
+// Subjects are those of rules that hold for the caller: what everyone may do,
+// who is signed in may do as well.
+func (id Identity) Subjects() []string {
+	if id.Anonymous() {
+		return []string{SubjectAnonymous}
+	}
+	out := []string{SubjectAnonymous, SubjectAuthenticated, id.Subject}
+	for _, g := range id.Groups {
+		out = append(out, "group:"+g)
+	}
+	return out
 }
 
 type identityKey struct{}

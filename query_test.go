@@ -33,7 +33,7 @@ func TestContext(t *testing.T) {
 	if g, err := GrantsFrom(ctx); err != nil || !g.Empty() {
 		t.Errorf("a context without grants shows %v: %v", g, err)
 	}
-	if id := IdentityFrom(ctx); id != (Identity{}) {
+	if id := IdentityFrom(ctx); !id.Anonymous() || id.Groups != nil {
 		t.Errorf("nobody is %+v", id)
 	}
 	ctx = WithGrants(WithIdentity(ctx, Identity{Subject: "ada"}), func(context.Context) (Grants, error) { return AllGrants(), nil })
