@@ -9,7 +9,7 @@ BENCH ?= .
 # Flags for internal/bench: `make bench BENCHFLAGS='-tags 10000'`.
 BENCHFLAGS ?=
 
-.PHONY: build image deps test check race bench bench-discovery bench-retype microbench fuzz soak
+.PHONY: build image deps test check race bench bench-discovery bench-retype bench-watch microbench fuzz soak
 
 # The binary, ./lading.
 build:
@@ -61,6 +61,11 @@ bench-retype: deps
 	go run ./internal/bench retype -n 100000 -multiply 10 $(BENCHFLAGS)
 	LADING_TEST_POSTGRES_SYNC=1 scripts/with-postgres \
 		sh -c 'go run ./internal/bench retype -url "$$LADING_TEST_POSTGRES" $(BENCHFLAGS)'
+
+# How late events of streams are, what idle streams weigh, what stalled ones
+# cost those who push, and a restart under ten thousand.
+bench-watch: deps
+	go run ./internal/bench watch $(BENCHFLAGS)
 
 # The benchmarks of the parts.
 microbench: deps
