@@ -45,23 +45,26 @@ func (p *pace) run(ctx context.Context, work func() error) error {
 	return p.rest(ctx, share*d)
 }
 
-// rest waits, and notes whether others have written meanwhile.
+// rest waits, and notes whether others write meanwhile: not each of their
+// writes, but whether they still do.
 func (p *pace) rest(ctx context.Context, d time.Duration) error {
-	written := p.journal.Changed()
 	t := time.NewTimer(d)
 	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	case <-written:
-		p.until = time.Now().Add(busy)
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			return nil
+		case <-p.journal.Changed():
+			p.until = time.Now().Add(busy)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			return nil
+		case <-time.After(busy / 2):
+		}
 	}
 }
