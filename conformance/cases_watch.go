@@ -34,6 +34,7 @@ var watchCases = []Case{
 	{"WTCH-16", Must, "a forged cursor is 400, a repository that is not there 404", watchRefused},
 	{"WTCH-17", Must, "a copy kept by a stream is what a listing shows", watchRandom},
 	{"WTCH-18", Must, "what happens where a caller may not read is not told", watchHidden},
+	{"WTCH-19", Must, "a cursor that is too old is 410 CURSOR_EXPIRED and tells where to begin", watchExpired},
 }
 
 // lined asks for a stream in lines.
@@ -407,6 +408,21 @@ func watchRandom(t *T) {
 		}
 	}
 	t.wantListed("after random changes", c)
+}
+
+func watchExpired(t *T) {
+	t.needWatch()
+	old := t.s.opt.Expired
+	if old == "" {
+		t.skipf("no expired cursor was given")
+	}
+	for _, q := range []request{{path: "/v2/_lading/watch/events?kinds=tag&since=" + old},
+		{path: "/v2/_lading/watch/events?kinds=tag", header: map[string]string{"Last-Event-ID": old}}} {
+		detail := t.wantError(t.do(q), http.StatusGone, "CURSOR_EXPIRED")
+		if resync, _ := detail["resync"].(string); resync == "" || detail["retry_after_s"] == nil {
+			t.errorf("the detail is %v, want resync and retry_after_s", detail)
+		}
+	}
 }
 
 func watchHidden(t *T) {

@@ -1,7 +1,10 @@
 package conformance_test
 
 import (
+	"io"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/lading-dev/lading/conformance"
 	"github.com/lading-dev/lading/internal/discover"
@@ -19,6 +22,26 @@ func TestConforms(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNoRegistry: what speaks another language, or nonsense, fails the suite
+// and does not break it.
+func TestNoRegistry(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"nothing":         http.NotFound,
+		"an empty answer": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) },
+		"an object": func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet {
+				w.WriteHeader(http.StatusCreated)
+			}
+			_, _ = io.WriteString(w, `{"kind":"list","items":[{"op":"put"},{}],"extensions":[{"name":"_lading","endpoints":["_lading/watch/events"]}]}`)
+		},
+	} {
+		report := run(t, h, conformance.Options{Other: asUser("bob"), Hidden: "secret", Soon: 10 * time.Millisecond})
+		if report.Conforms() || report.Count(conformance.Passed) > 5 || len(report.Results) != len(conformance.Cases()) {
+			t.Errorf("%s: %d of %d passed", name, report.Count(conformance.Passed), len(report.Results))
+		}
+	}
 }
 
 // TestShortPages: the same with an engine that looks at few rows for a page,

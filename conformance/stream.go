@@ -93,9 +93,9 @@ func (t *T) watch(q request) *stream {
 		lines := bufio.NewScanner(resp.Body)
 		lines.Buffer(nil, 8<<20)
 		if form == typeEvents {
-			s.readEvents(lines)
+			s.readEvents(ctx, lines)
 		} else {
-			s.readLines(lines)
+			s.readLines(ctx, lines)
 		}
 	}()
 	return s
@@ -105,7 +105,7 @@ func (t *T) watch(q request) *stream {
 func (t *T) following(path string) *stream { return t.watch(request{path: path}) }
 
 // readEvents reads server-sent events (WHATWG HTML, "Server-sent events").
-func (s *stream) readEvents(lines *bufio.Scanner) {
+func (s *stream) readEvents(ctx context.Context, lines *bufio.Scanner) {
 	var e event
 	var data []string
 	for lines.Scan() {
@@ -114,7 +114,7 @@ func (s *stream) readEvents(lines *bufio.Scanner) {
 		switch {
 		case lines.Text() == "" && data != nil:
 			e.data = json.RawMessage(strings.Join(data, "\n"))
-			if !s.tell(e) {
+			if !s.tell(ctx, e) {
 				return
 			}
 			e, data = event{}, nil
@@ -128,7 +128,7 @@ func (s *stream) readEvents(lines *bufio.Scanner) {
 	}
 }
 
-func (s *stream) readLines(lines *bufio.Scanner) {
+func (s *stream) readLines(ctx context.Context, lines *bufio.Scanner) {
 	for lines.Scan() {
 		var line struct {
 			ID    string          `json:"id"`
@@ -139,7 +139,7 @@ func (s *stream) readLines(lines *bufio.Scanner) {
 			s.fail("the line " + cut(lines.Text(), 200) + " is no event")
 			return
 		}
-		if !s.tell(event{id: line.ID, name: line.Event, data: line.Data}) {
+		if !s.tell(ctx, event{id: line.ID, name: line.Event, data: line.Data}) {
 			return
 		}
 	}
@@ -153,7 +153,7 @@ func (s *stream) fail(text string) {
 }
 
 // tell hands an event on; its data is understood here.
-func (s *stream) tell(e event) bool {
+func (s *stream) tell(ctx context.Context, e event) bool {
 	if e.change() {
 		if err := json.Unmarshal(e.data, &e.cloud); err != nil {
 			s.fail("the event " + cut(string(e.data), 200) + " is no JSON")
@@ -164,8 +164,12 @@ func (s *stream) tell(e event) bool {
 			return false
 		}
 	}
-	s.events <- e
-	return true
+	select {
+	case s.events <- e:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // next waits for the next event, up to a time.
