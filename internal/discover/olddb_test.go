@@ -151,7 +151,9 @@ func makeOld(t *testing.T, url, base, engine string) {
 		func() { f.Put("acme/web", child) },
 		func() { f.Put("acme/web", index, "v1", "latest", "moved") },
 		func() { f.Put("acme/web", signature) },
-		func() { f.Put("acme/web", spec{Name: "typed", Type: "t/t", Short: "typed", Shown: `{"k":"v"}`}, "typed") },
+		func() {
+			f.Put("acme/web", spec{Name: "typed", Type: "t/t", Short: "typed", Shown: `{"k":"v"}`}, "typed")
+		},
 		func() { f.Put("acme/web", child, "moved") },
 		func() { f.Put("acme/web", spec{Name: "dead"}, "dead") },
 		func() { f.Delete("acme/web", spec{Name: "dead"}.Digest()) },

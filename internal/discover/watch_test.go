@@ -35,7 +35,6 @@ type copied struct {
 
 	seen map[string]bool  // ids on this connection
 	revs map[string]int64 // by incarnation, of changes
-	tx   bool             // within a transaction
 	// told is what happened since the last cursor: it is undone when the
 	// connection ends there.
 	safe map[string]lading.Item

@@ -28,7 +28,6 @@ type ends struct {
 	opened int
 	events int
 	bytes  int
-	why    []StreamEnd
 	told   chan StreamEnd // one for each end
 }
 

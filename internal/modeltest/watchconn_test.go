@@ -97,18 +97,6 @@ func (s *streams) end(c *connection) {
 	delete(s.rules, c.id)
 }
 
-// of returns those that are open on a server.
-func (s *streams) of(server int) (open []*connection) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.open {
-		if c.server == server {
-			open = append(open, c)
-		}
-	}
-	return open
-}
-
 // watch opens a stream for the caller. The answer is that of a request that
 // fails at once.
 func (w *world) watch(q lading.WatchQuery, sse bool) (*connection, told) {
