@@ -44,10 +44,14 @@ func watchForms(t *T) {
 	t.needWatch()
 	repo := t.repo("app")
 	a, b := t.following(t.watchPath()), t.watch(request{path: t.watchPath(), header: lined})
-	t.push(repo, thing{}, "v1")
-	t.push(repo, thing{}, "v1")
 	key := tagKey(repo, "v1")
-	one, two := a.upTo("tag.updated", key), b.upTo("tag.updated", key)
+	var one, two []event
+	for _, last := range []string{"tag.created", "tag.updated"} {
+		// Both have read it before more happens: what is read late tells of
+		// its item as it is by then.
+		t.push(repo, thing{}, "v1")
+		one, two = append(one, a.upTo(last, key)...), append(two, b.upTo(last, key)...)
+	}
 	if x, y := eventNames(one), eventNames(two); !slices.Equal(x, y) {
 		t.errorf("as events %q, in lines %q", x, y)
 	}

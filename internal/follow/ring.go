@@ -38,16 +38,3 @@ func (g *ring) push(r *Row, rows, bytes int) uint64 {
 }
 
 func (g *ring) at(n uint64) *Row { return g.rows[n%uint64(len(g.rows))] }
-
-// holds reports whether all rows behind the positions are held.
-func (g *ring) holds(at []int64) bool {
-	if len(at) != len(g.start) {
-		return false
-	}
-	for s, p := range g.start {
-		if at[s] < p {
-			return false
-		}
-	}
-	return true
-}
