@@ -38,6 +38,8 @@ const (
 	CodeTypeInvalid        Code = "TYPE_INVALID"
 	CodeTypeUnknown        Code = "TYPE_UNKNOWN"
 	CodeTypeRefused        Code = "TYPE_REFUSED" // shown as UNSUPPORTED with status 415
+	CodeRuleInvalid        Code = "RULE_INVALID"
+	CodeRuleUnknown        Code = "RULE_UNKNOWN"
 	CodeStorageFull        Code = "STORAGE_FULL"
 	CodeRangeInvalid       Code = "RANGE_INVALID"      // shown as BLOB_UPLOAD_INVALID with status 416
 	CodeManifestTooLarge   Code = "MANIFEST_TOO_LARGE" // shown as MANIFEST_INVALID with status 413
@@ -105,6 +107,8 @@ var (
 	ErrTypeInvalid         = &Error{Code: CodeTypeInvalid, Message: "the definition cannot be used"}
 	ErrTypeUnknown         = &Error{Code: CodeTypeUnknown, Message: "there is no definition of that name"}
 	ErrTypeRefused         = &Error{Code: CodeTypeRefused, Message: "artifacts of this type may not be pushed here"}
+	ErrRuleInvalid         = &Error{Code: CodeRuleInvalid, Message: "the access rule cannot be used"}
+	ErrRuleUnknown         = &Error{Code: CodeRuleUnknown, Message: "there is no access rule of that id"}
 	ErrStorageFull         = &Error{Code: CodeStorageFull, Message: "the registry's storage is full"}
 	ErrRangeInvalid        = &Error{Code: CodeRangeInvalid, Message: "the range does not continue the upload"}
 	ErrManifestTooLarge    = &Error{Code: CodeManifestTooLarge, Message: "the manifest is larger than 4 MiB"}

@@ -1,6 +1,9 @@
 package lading
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Identity is who is calling. The zero value is anonymous.
 type Identity struct {
@@ -21,7 +24,11 @@ func (id Identity) Subjects() []string {
 	if id.Anonymous() {
 		return []string{SubjectAnonymous}
 	}
-	out := []string{SubjectAnonymous, SubjectAuthenticated, id.Subject}
+	out := []string{SubjectAnonymous, SubjectAuthenticated}
+	// A caller who is called as a group is, is not the group.
+	if strings.HasPrefix(id.Subject, "user:") || strings.HasPrefix(id.Subject, "service:") {
+		out = append(out, id.Subject)
+	}
 	for _, g := range id.Groups {
 		out = append(out, "group:"+g)
 	}

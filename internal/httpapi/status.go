@@ -56,6 +56,8 @@ var statuses = map[lading.Code]status{
 	lading.CodeTypeUnknown:        {http: http.StatusNotFound},
 	lading.CodeTypeRefused: {http.StatusUnsupportedMediaType, // RFC 9110, 15.5.16
 		lading.CodeUnsupported},
+	lading.CodeRuleInvalid: {http: http.StatusBadRequest},
+	lading.CodeRuleUnknown: {http: http.StatusNotFound},
 	lading.CodeStorageFull: {http: http.StatusInsufficientStorage},
 	lading.CodeUnavailable: {http: http.StatusServiceUnavailable},
 	lading.CodeInternal:    {http.StatusInternalServerError, "UNKNOWN"},
