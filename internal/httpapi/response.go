@@ -75,7 +75,7 @@ func (w *response) Write(p []byte) (total int, err error) {
 		part := p[:min(len(p), step)]
 		w.arm()
 		n, err = w.ResponseWriter.Write(part)
-		w.fresh = false
+		w.fresh = w.stream != nil // events and their flush share one
 		total += n
 		if p = p[len(part):]; len(p) == 0 {
 			break
