@@ -91,7 +91,7 @@ func (it ChangedItem) as(data Data) ChangedItem {
 	if data != DataPointer {
 		return it
 	}
-	it.Tags, it.TagCount, it.Shown, it.Created, it.Modified = nil, nil, nil, nil, nil
+	it.Tags, it.TagCount, it.Shown, it.Remote, it.Created, it.Modified = nil, nil, nil, 0, nil, nil
 	if d := it.Descriptor; d != nil {
 		it.Descriptor = &ItemDescriptor{Descriptor: Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}}
 	}

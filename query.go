@@ -136,12 +136,15 @@ type Item struct {
 	Type string `json:"type,omitempty"`
 	// Shown are fields of the artifact's config, by the names that the type's
 	// definition gives them.
-	Shown    map[string]string `json:"shown,omitempty"`
-	Subject  Digest            `json:"subject,omitempty"`
-	State    string            `json:"state,omitempty"`
-	Created  *time.Time        `json:"created,omitempty"`
-	Modified *time.Time        `json:"modified,omitempty"`
-	Stats    *Stats            `json:"stats,omitempty"`
+	Shown map[string]string `json:"shown,omitempty"`
+	// Remote is how many of a manifest's references are remote: layers or
+	// children that need not be in this registry.
+	Remote   int64      `json:"remote,omitempty"`
+	Subject  Digest     `json:"subject,omitempty"`
+	State    string     `json:"state,omitempty"`
+	Created  *time.Time `json:"created,omitempty"`
+	Modified *time.Time `json:"modified,omitempty"`
+	Stats    *Stats     `json:"stats,omitempty"`
 }
 
 // Namespace is an item of the namespaces view: one path segment below

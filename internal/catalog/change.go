@@ -105,7 +105,7 @@ func (ch *change) touch(m *manifestRow) {
 		ch.feed.insert(ManifestModified, pos, m.id, m.typ, UntaggedList)
 		ch.feed.insert(ManifestCreated, m.born, m.id, m.typ, UntaggedList)
 	}
-	ch.tx.Exec(`UPDATE manifest SET tagged=?,mod=?,rev=? WHERE id=?`, m.tagged, pos, rev, m.id)
+	ch.tx.Exec(`UPDATE manifest SET tagged=?,kept=1,mod=?,rev=? WHERE id=?`, m.tagged, pos, rev, m.id) // it has, or has had, a tag
 	m.mod, m.wasTagged = pos, m.tagged
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -185,13 +186,14 @@ func (ch *change) dropManifest(m *manifestRow, blobs []int64, children [][]byte)
 	}
 	ch.feed.remove(ManifestModified, m.mod, lists...)
 	ch.feed.remove(ManifestCreated, m.born, lists...)
+	ch.recordOrphans(m, children, pos)
 	ch.tx.Exec(`DELETE FROM content WHERE manifest=?`, m.id)
 	ch.tx.Exec(`DELETE FROM manifest WHERE id=?`, m.id)
-	for _, b := range blobs {
-		ch.tx.Exec(`DELETE FROM manifest_blob WHERE repo=? AND blob=? AND manifest=?`, ch.repo.id, b, m.id)
+	for some := range slices.Chunk(blobs, inStep) {
+		ch.tx.Exec(`DELETE FROM manifest_blob WHERE repo=? AND manifest=? AND blob IN `+sqldb.In(inSize(len(some))), inArgs([]any{ch.repo.id, m.id}, some)...)
 	}
-	for _, d := range children {
-		ch.tx.Exec(`DELETE FROM manifest_child WHERE repo=? AND child=? AND manifest=?`, ch.repo.id, d, m.id)
+	for some := range slices.Chunk(children, inStep) {
+		ch.tx.Exec(`DELETE FROM manifest_child WHERE repo=? AND manifest=? AND child IN `+sqldb.In(inSize(len(some))), inArgs([]any{ch.repo.id, m.id}, some)...)
 	}
 	forgetMissing(ch.tx, m.id)
 	forgetRetyping(ch.tx, m.id)

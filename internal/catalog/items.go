@@ -27,6 +27,7 @@ type Item struct {
 	Mod      int64
 	Previous int64 // where an earlier item of this key was deleted, or 0
 	Tagged   int64 // a manifest's number of tags
+	Remote   int64 // a manifest's references that are remote
 	Type     int64 // the type's word
 	Platform string
 	Subject  digest.Digest
@@ -106,7 +107,7 @@ const (
 	descColumns  = `m.size,m.platform,m.annotations,m.shown,m.subject`
 	repoColumns  = `r.id,r.name,r.incarnation,r.born`
 	tagColumns   = `t.id,t.name,t.rev,t.born,t.mod,t.previous,m.digest,m.media_type,` + tagType + `,` + descColumns
-	manifestCols = `m.id,m.tagged,m.rev,m.born,m.mod,m.previous,m.digest,m.media_type,m.type,` + descColumns
+	manifestCols = `m.id,m.tagged,m.remote,m.rev,m.born,m.mod,m.previous,m.digest,m.media_type,m.type,` + descColumns
 )
 
 func (it *Item) descFields() []any {
@@ -144,7 +145,7 @@ func tagFields(it *Item) []any {
 }
 
 func manifestFields(it *Item) []any {
-	return []any{&it.ID, &it.Tagged, &it.Rev, &it.Born, &it.Mod, &it.Previous}
+	return []any{&it.ID, &it.Tagged, &it.Remote, &it.Rev, &it.Born, &it.Mod, &it.Previous}
 }
 
 // What may follow: nothing, the repository's id, or all that an item shows of
@@ -219,7 +220,7 @@ func (c *Catalog) Put(ctx context.Context, q sqldb.Querier, kind lading.Kind, it
 		out.Key, out.Tag = lading.TagKey(it.Repo.Name, it.Tag), it.Tag
 		return out, nil
 	}
-	out.Key, out.Tags, out.TagCount = lading.ManifestKey(it.Repo.Name, it.Digest), it.Tags, &it.Tagged
+	out.Key, out.Tags, out.TagCount, out.Remote = lading.ManifestKey(it.Repo.Name, it.Digest), it.Tags, &it.Tagged, it.Remote
 	return out, nil
 }
 

@@ -118,10 +118,10 @@ func (p *purge) tombstones() (int, error) {
 	return len(found), err
 }
 
-// links removes what refers to blobs, and the history of tags.
+// links removes what refers to blobs, orphans, and the history of tags.
 func (p *purge) links() (int, error) {
 	for _, t := range []struct{ table, key string }{
-		{"manifest_blob", "blob,manifest"}, {"manifest_child", "child,manifest"}, {"manifest_missing", "digest,manifest"}, {"repository_blob", "blob"}, {"tag_past", "name,opened"},
+		{"manifest_blob", "blob,manifest"}, {"manifest_child", "child,manifest"}, {"manifest_missing", "digest,manifest"}, {"orphan", "kind,digest"}, {"repository_blob", "blob"}, {"tag_past", "name,opened"},
 	} {
 		var n int64
 		err := p.tx.QueryRow(p.tx.Context(), `SELECT COUNT(*) FROM (SELECT 1 FROM `+t.table+` WHERE repo=? LIMIT ?) x`, p.repo, purgeStep).Scan(&n)

@@ -31,6 +31,9 @@ type Manifest struct {
 	// manifests. MaybeBlobs and MaybeChildren are recorded whether or not
 	// they are there.
 	Blobs, Children, MaybeBlobs, MaybeChildren []digest.Digest
+	// Remote is how many references are of what need not be there: they are
+	// in none of these.
+	Remote int64
 }
 
 // PutOptions says how a manifest is put.
@@ -40,6 +43,8 @@ type PutOptions struct {
 	// If must hold of the tag, if there is exactly one, or else of the
 	// manifest. It is checked even if there is nothing to change.
 	If lading.Precondition
+	// KeepTags refuses, with DENIED, to point a tag elsewhere that is there.
+	KeepTags bool
 	// Generation is what the manifest was typed, and allowed, by (see
 	// Typing): when that is not the current one any more, the put is refused
 	// with ErrStaleType. 0 asks for nothing.
@@ -69,7 +74,7 @@ func (c *Catalog) PutManifest(ctx context.Context, repo string, m *Manifest, tag
 // Errors: ErrStaleType; PRECONDITION_FAILED; MANIFEST_BLOB_UNKNOWN with a
 // MissingDetail for each digest that is not there; what a Rule answers.
 func (c *Catalog) PutManifestWith(ctx context.Context, repo string, m *Manifest, opt PutOptions) (PutResult, error) {
-	p := &put{c: c, name: repo, m: m, when: opt.If, generation: opt.Generation, tags: slices.Compact(slices.Sorted(slices.Values(opt.Tags))), digest: EncodeDigest(m.Digest)}
+	p := &put{c: c, name: repo, m: m, when: opt.If, keep: opt.KeepTags, generation: opt.Generation, tags: slices.Compact(slices.Sorted(slices.Values(opt.Tags))), digest: EncodeDigest(m.Digest)}
 	var err error
 	if p.lists, err = c.lists(ctx, repo); err != nil {
 		return PutResult{}, err
@@ -98,18 +103,21 @@ type put struct {
 	name                            string
 	m                               *Manifest
 	when                            lading.Precondition
+	keep                            bool  // no tag may move
 	generation, typed               int64 // the manifest's, and the catalog's
 	tags                            []string
 	lists                           []int64
 	digest                          []byte
 	mediaType, typ, platform, actor int64
 
-	repo    *repositoryRow
-	target  *manifestRow // the manifest, nil until it exists
-	current map[string]*tagRow
-	graves  []grave
-	blobs   []int64
-	empties []emptyBlob
+	repo   *repositoryRow
+	target *manifestRow // the manifest, nil until it exists
+	// It is about to go, because of what was deleted.
+	orphaned bool
+	current  map[string]*tagRow
+	graves   []grave
+	blobs    []int64
+	empties  []emptyBlob
 	// Those of the manifest's Maybe lists that are not there.
 	missingBlobs, missingChildren []digest.Digest
 }
@@ -137,7 +145,13 @@ func (p *put) run(tx *sqldb.Tx) error {
 		return cur != nil && p.target != nil && cur.to.id == p.target.id
 	})
 	if p.target != nil && len(moved) == 0 {
+		if p.orphaned {
+			saveOrphan(tx, p.target)
+		}
 		return nil
+	}
+	if p.keep && slices.ContainsFunc(moved, func(t string) bool { return p.current[t] != nil }) {
+		return lading.ErrDenied.With("you may not point a tag elsewhere here that is there already: push another tag")
 	}
 	for _, rule := range p.c.rules {
 		if err := rule(tx, Change{Repository: p.name, Manifest: p.m, Tags: moved}); err != nil {
@@ -245,8 +259,8 @@ func (p *put) create(ch *change, tagged int64) *manifestRow {
 	m.born, m.mod, m.wasTagged = pos, pos, tagged
 	previous := ch.raise(p.graves, ManifestGone, tombstoneName(p.m.Digest))
 	ch.tx.Exec(`INSERT INTO content(manifest,bytes) VALUES(?,?)`, m.id, p.m.Bytes)
-	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born,mod,previous,shown) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, rev, pos, pos, previous, nullable(p.m.Shown))
+	ch.tx.Exec(`INSERT INTO manifest(id,repo,digest,media_type,type,size,platform,subject,annotations,tagged,kept,rev,born,mod,previous,shown,remote) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		m.id, ch.repo.id, p.digest, p.mediaType, p.typ, m.size, p.platform, EncodeDigest(p.m.Subject), nullable(p.m.Annotations), tagged, min(tagged, 1), rev, pos, pos, previous, nullable(p.m.Shown), p.m.Remote)
 	p.linkEmpties(ch)
 	for ids := range slices.Chunk(p.blobs, inStep) {
 		args := make([]any, 0, 3*len(ids))
@@ -296,7 +310,7 @@ func inSize(n int) int {
 
 // inArgs appends the values for an IN of inSize(len(vs)) placeholders; the
 // last is repeated to fill up.
-func inArgs[T string | int64 | digest.Digest](args []any, vs []T) []any {
+func inArgs[T string | []byte | int64 | digest.Digest](args []any, vs []T) []any {
 	for i := range inSize(len(vs)) {
 		switch v := any(vs[min(i, len(vs)-1)]).(type) {
 		case digest.Digest:

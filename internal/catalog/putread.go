@@ -16,7 +16,7 @@ const ownID = `(SELECT id FROM repository WHERE name=?)`
 // read loads all that decides what there is to do, in one round trip, and
 // returns what must be there and is not.
 func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
-	p.repo, p.target, p.current, p.graves, p.blobs, p.typed = nil, nil, map[string]*tagRow{}, nil, nil, p.generation
+	p.repo, p.target, p.orphaned, p.current, p.graves, p.blobs, p.typed = nil, nil, false, map[string]*tagRow{}, nil, nil, p.generation
 	blobs, children, typed := map[string]bool{}, map[string]bool{}, int64(0)
 	qs := []sqldb.Q{{SQL: selectRepository, Args: []any{p.name}, Scan: p.scanRepository}}
 	own, id, buried := ownID, any(p.name), true
@@ -29,7 +29,7 @@ func (p *put) read(tx *sqldb.Tx) ([]digest.Digest, error) {
 			return nil, fmt.Errorf("catalog: put %s: %w", p.name, err)
 		}
 	}
-	qs = append(qs, sqldb.Q{SQL: `SELECT id,type,size,digest,tagged,born,mod FROM manifest WHERE repo=` + own + ` AND digest=?`, Args: []any{id, p.digest}, Scan: p.scanTarget})
+	qs = append(qs, sqldb.Q{SQL: `SELECT id,type,size,digest,tagged,born,mod,` + orphaned + ` FROM manifest WHERE repo=` + own + ` AND digest=?`, Args: []any{id, p.digest}, Scan: p.scanTarget})
 	var names []string
 	if buried {
 		names = append([]string{tombstoneName(p.m.Digest)}, p.tags...)
@@ -96,12 +96,12 @@ func (p *put) scanRepository(rows sqldb.Rows) error {
 
 func (p *put) scanTarget(rows sqldb.Rows) error {
 	for rows.Next() {
-		m := &manifestRow{}
-		if err := rows.Scan(&m.id, &m.typ, &m.size, &m.digest, &m.tagged, &m.born, &m.mod); err != nil {
+		m, going := &manifestRow{}, int64(0)
+		if err := rows.Scan(&m.id, &m.typ, &m.size, &m.digest, &m.tagged, &m.born, &m.mod, &going); err != nil {
 			return err
 		}
 		m.wasTagged = m.tagged
-		p.target = m
+		p.target, p.orphaned = m, going != 0
 	}
 	return rows.Err()
 }

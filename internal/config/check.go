@@ -141,6 +141,9 @@ func (m *Mistakes) retention(r Retention) {
 	m.within("retention.journal", r.Journal, day, 10*year)
 	m.within("retention.tombstones", r.Tombstones, day, 10*year)
 	m.within("retention.uploads", r.Uploads, time.Minute, year)
+	if r.Orphans != 0 {
+		m.within("retention.orphans", r.Orphans, time.Minute, 10*year)
+	}
 	if r.Tombstones < r.Journal {
 		m.add("retention.tombstones", "%s is shorter than retention.journal, %s: deletions must be remembered at least as long as the journal",
 			formatDuration(r.Tombstones), formatDuration(r.Journal))

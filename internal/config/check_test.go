@@ -77,6 +77,8 @@ func TestBounds(t *testing.T) {
 			func(c *config.Config) { c.Retention.Tombstones = 29 * 24 * time.Hour }},
 		{"equal", "retention.tombstones", "", func(c *config.Config) { c.Retention.Tombstones = c.Retention.Journal }},
 		{"uploads", "retention.uploads", "1m to", func(c *config.Config) { c.Retention.Uploads = 0 }},
+		{"orphans", "retention.orphans", "1m to", func(c *config.Config) { c.Retention.Orphans = time.Second }},
+		{"orphans for ever", "retention.orphans", "", func(c *config.Config) { c.Retention.Orphans = 0 }},
 		{"no drain", "http.drain_time", "", func(c *config.Config) { c.HTTP.DrainTime = 0 }},
 		{"long drain", "http.drain_time", "0s to 1h", func(c *config.Config) { c.HTTP.DrainTime = 2 * time.Hour }},
 		{"no connections", "limits.connections", "1 to 1000000", func(c *config.Config) { c.Limits.Connections = 0 }},

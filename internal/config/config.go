@@ -173,6 +173,10 @@ type Retention struct {
 	// Uploads (retention.uploads) is how long an unfinished upload is kept
 	// after its last byte, 1m at least.
 	Uploads time.Duration
+	// Orphans (retention.orphans) is how long manifests that were never tagged
+	// are kept after the index that lists them, or their subject, was deleted
+	// and nothing else refers to them; 0s: for ever, else 1m at least.
+	Orphans time.Duration
 }
 
 // Log says what is logged, on standard error.
@@ -237,6 +241,7 @@ func Default() Config {
 			Journal:    30 * 24 * time.Hour,
 			Tombstones: 90 * 24 * time.Hour,
 			Uploads:    24 * time.Hour,
+			Orphans:    24 * time.Hour,
 		},
 		Log:     Log{Level: slog.LevelInfo, Format: LogText, Access: true},
 		Tracing: Tracing{Sample: 0.1},

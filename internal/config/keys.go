@@ -42,6 +42,7 @@ var keys = map[string]field{
 	"retention.journal":       duration(func(c *Config) *time.Duration { return &c.Retention.Journal }),
 	"retention.tombstones":    duration(func(c *Config) *time.Duration { return &c.Retention.Tombstones }),
 	"retention.uploads":       duration(func(c *Config) *time.Duration { return &c.Retention.Uploads }),
+	"retention.orphans":       duration(func(c *Config) *time.Duration { return &c.Retention.Orphans }),
 	"log.level":               level(func(c *Config) *slog.Level { return &c.Log.Level }),
 	"log.format":              str(func(c *Config) *LogFormat { return &c.Log.Format }),
 	"log.access":              boolean(func(c *Config) *bool { return &c.Log.Access }),

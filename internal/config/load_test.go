@@ -60,7 +60,7 @@ insecure_no_auth: true
 admin: {listen: ":81", public: true}
 catalog: {url: "postgres://u:p@db/lading", shards: 4}
 http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true, oci_drafts: false}
-retention: {journal: 10d, tombstones: 20d, uploads: 1h30m}
+retention: {journal: 10d, tombstones: 20d, uploads: 1h30m, orphans: 2h}
 manifests: {sparse: allow}
 limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB}
 log: {level: debug, format: json, access: false}
@@ -74,7 +74,7 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 		HTTP: config.HTTP{HeaderTimeout: 3 * time.Second, BodyIdle: 90 * time.Second, IdleTimeout: 5 * time.Minute,
 			DrainTime: 25 * time.Second,
 			MaxHeader: 1 << 20, AbsoluteLocations: true},
-		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute},
+		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute, Orphans: 2 * time.Hour},
 		Limits:    config.Limits{Connections: 5, Requests: 6, Streams: 7, BlobSize: 7 << 30},
 		Log:       config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
 		Tracing:   config.Tracing{Endpoint: "https://otel.example/x", Sample: 1},

@@ -244,25 +244,30 @@ func clip(s string) string {
 	return s
 }
 
-// references are the blobs and manifests that must be here. Layers that may
+// references are the blobs and manifests that must be here, and how many are
+// remote and need not. Layers that may
 // not be distributed are kept elsewhere (image-spec, layer.md,
 // "Non-Distributable Layers"; Docker's foreign layers), and so are the layers
 // and children that the type's definition, if there is one, calls remote.
-func (doc *document) references(typ *arttype.Type) (blobs, children []digest.Digest) {
+func (doc *document) references(typ *arttype.Type) (blobs, children []digest.Digest, far int64) {
 	if doc.Config != nil {
 		blobs = append(blobs, doc.Config.Digest)
 	}
 	for _, d := range slices.Concat(doc.Layers, doc.Blobs) {
-		if !remote(d.MediaType, typ) {
+		if remote(d.MediaType, typ) {
+			far++
+		} else {
 			blobs = append(blobs, d.Digest)
 		}
 	}
 	for _, d := range doc.Manifests {
-		if !remote(d.MediaType, typ) {
+		if remote(d.MediaType, typ) {
+			far++
+		} else {
 			children = append(children, d.Digest)
 		}
 	}
-	return blobs, children
+	return blobs, children, far
 }
 
 func remote(mediaType string, typ *arttype.Type) bool {
@@ -272,7 +277,7 @@ func remote(mediaType string, typ *arttype.Type) bool {
 // refer sets what the manifest refers to. Where sparse manifests are taken, it
 // need not be there.
 func (p *parsed) refer(typ *arttype.Type, sparse bool) {
-	p.Blobs, p.Children = p.doc.references(typ)
+	p.Blobs, p.Children, p.Remote = p.doc.references(typ)
 	p.MaybeBlobs, p.MaybeChildren = nil, nil
 	if sparse {
 		p.MaybeBlobs, p.MaybeChildren, p.Blobs, p.Children = p.Blobs, p.Children, nil, nil

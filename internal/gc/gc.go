@@ -1,6 +1,7 @@
 // Package gc removes, in the background and in bounded steps, what nobody can
 // see any more: the content of repositories that are gone, tombstones and
-// journal rows beyond their horizons, uploads that nobody finished.
+// journal rows beyond their horizons, uploads that nobody finished; and what was
+// left behind when an index or a subject was deleted.
 package gc
 
 import (
@@ -17,6 +18,7 @@ type Options struct {
 	Journal    time.Duration
 	Tombstones time.Duration
 	Uploads    time.Duration
+	Orphans    time.Duration // 0 keeps them
 	Every      time.Duration // between rounds; 0 means a minute
 	Now        func() time.Time
 	Logger     *slog.Logger
@@ -29,6 +31,9 @@ type Round struct {
 	Took time.Duration
 	// Uploads is the number of unfinished uploads that were removed.
 	Uploads int
+	// Orphans is the number of manifests that were removed because the index
+	// or the subject that they belonged to was deleted.
+	Orphans int
 	Err     error
 }
 
@@ -70,50 +75,96 @@ func (s *Sweeper) Run(ctx context.Context) {
 // round sweeps, logs what failed and tells what came of it.
 func (s *Sweeper) round(ctx context.Context) {
 	start := time.Now()
-	uploads, err := s.sweep(ctx)
+	r := s.sweep(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	if err != nil {
-		s.opt.Logger.ErrorContext(ctx, "sweep failed; it will be tried again", "err", err)
+	if r.Err != nil {
+		s.opt.Logger.ErrorContext(ctx, "sweep failed; it will be tried again", "err", r.Err)
 	}
 	if s.opt.Swept != nil {
-		s.opt.Swept(Round{Took: time.Since(start), Uploads: uploads, Err: err})
+		r.Took = time.Since(start)
+		s.opt.Swept(r)
 	}
 }
 
 // Sweep does one round: all that is due now.
-func (s *Sweeper) Sweep(ctx context.Context) error {
-	_, err := s.sweep(ctx)
-	return err
+func (s *Sweeper) Sweep(ctx context.Context) error { return s.sweep(ctx).Err }
+
+func (s *Sweeper) sweep(ctx context.Context) (r Round) {
+	for _, part := range []func(context.Context, *Round) error{s.catalog, s.uploads, s.orphans} {
+		if r.Err = part(ctx, &r); r.Err != nil {
+			break
+		}
+	}
+	return r
 }
 
-func (s *Sweeper) sweep(ctx context.Context) (uploads int, err error) {
+// catalog removes rows of the catalog that nobody can see.
+func (s *Sweeper) catalog(ctx context.Context, _ *Round) error {
 	if err := steps(func() (bool, error) { return s.cat.PurgeGone(ctx) }); err != nil {
-		return 0, err
+		return err
 	}
 	for shard := range s.cat.DB().Shards() {
 		if s.opt.Tombstones > 0 {
-			upTo := s.opt.Now().Add(-s.opt.Tombstones).UnixMicro()
+			upTo := s.before(s.opt.Tombstones)
 			if err := steps(func() (bool, error) { return s.cat.PurgeTombstones(ctx, shard, upTo) }); err != nil {
-				return 0, err
+				return err
 			}
 		}
 		if s.opt.Journal > 0 {
-			upTo := s.opt.Now().Add(-s.opt.Journal).UnixMicro()
+			upTo := s.before(s.opt.Journal)
 			if err := steps(func() (bool, error) { return s.cat.TrimJournal(ctx, shard, upTo) }); err != nil {
-				return 0, err
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// before is the position of some time ago.
+func (s *Sweeper) before(d time.Duration) int64 { return s.opt.Now().Add(-d).UnixMicro() }
+
+func (s *Sweeper) uploads(ctx context.Context, r *Round) (err error) {
 	if s.opt.Uploads > 0 {
-		n, err := s.blobs.ExpireUploads(ctx, s.opt.Now().Add(-s.opt.Uploads))
-		if n > 0 {
-			s.opt.Logger.InfoContext(ctx, "removed unfinished uploads", "count", n)
+		r.Uploads, err = s.blobs.ExpireUploads(ctx, s.opt.Now().Add(-s.opt.Uploads))
+		if r.Uploads > 0 {
+			s.opt.Logger.InfoContext(ctx, "removed unfinished uploads", "count", r.Uploads)
 		}
-		return n, err
 	}
-	return 0, nil
+	return err
+}
+
+// orphans removes manifests. Readers see it, and a push waits for a step under
+// way: so it rests after each as long as it took.
+func (s *Sweeper) orphans(ctx context.Context, r *Round) (err error) {
+	if s.opt.Orphans == 0 {
+		return nil
+	}
+	upTo := s.before(s.opt.Orphans)
+	for shard := 0; shard < s.cat.DB().Shards() && err == nil; shard++ {
+		err = steps(func() (bool, error) {
+			began := time.Now()
+			n, more, err := s.cat.SweepOrphans(ctx, shard, upTo)
+			r.Orphans += n
+			if more {
+				rest(ctx, time.Since(began))
+			}
+			return more, err
+		})
+	}
+	if r.Orphans > 0 {
+		s.opt.Logger.InfoContext(ctx, "removed what deleted indexes and subjects left behind", "manifests", r.Orphans)
+	}
+	return err
+}
+
+// rest waits for some time, or until the context ends.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // steps repeats a bounded step until nothing is left.

@@ -136,7 +136,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	})
 	s.handler = s.watch.handler(identified(api, opt.Identify))
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
-		Uploads: cfg.Retention.Uploads, Now: opt.Now, Logger: log, Swept: s.watch.swept})
+		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept})
 	if !opt.NoSweep {
 		s.background(s.sweeper.Run)
 	}

@@ -78,7 +78,7 @@ func (w *watch) stores(s *Server, log *slog.Logger) {
 // swept counts a round of the sweeper.
 func (w *watch) swept(r gc.Round) {
 	if w.sweeps != nil {
-		w.sweeps.Swept(r.Took, r.Uploads, r.Err)
+		w.sweeps.Swept(r.Took, r.Uploads, r.Orphans, r.Err)
 	}
 }
 

@@ -76,13 +76,13 @@ func TestFollowers(t *testing.T) {
 	s := NewSweeps(reg, f, func() time.Time { return clock })
 	f.Follow("search", func() time.Duration { return 90 * time.Second })
 	clock = clock.Add(5 * time.Second)
-	s.Swept(2*time.Second, 0, errors.New("no"))
+	s.Swept(2*time.Second, 0, 2, errors.New("no"))
 	holds(t, exposed(t, reg), `lading_follower_lag_seconds{follower="search"} 90`, `lading_follower_lag_seconds{follower="sweeper"} 5`,
 		`lading_sweeps_total{result="failed"} 1`, `lading_sweep_seconds_total 2`)
 	f.Leave("search")
-	s.Swept(0, 3, nil)
+	s.Swept(0, 3, 5, nil)
 	text := exposed(t, reg)
-	holds(t, text, `lading_follower_lag_seconds{follower="sweeper"} 0`, `lading_sweeps_total{result="done"} 1`, `lading_uploads_expired_total 3`)
+	holds(t, text, `lading_follower_lag_seconds{follower="sweeper"} 0`, `lading_sweeps_total{result="done"} 1`, `lading_uploads_expired_total 3`, `lading_orphans_removed_total 7`)
 	if strings.Contains(text, "search") {
 		t.Error("a follower that left is still there")
 	}

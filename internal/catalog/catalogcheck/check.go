@@ -31,6 +31,8 @@ const maxProblems = 40
 //     of blobs, recorded as missing), and all counters are right;
 //   - only of manifests that are there it is kept how far their tags were told
 //     of a change of type;
+//   - of manifests that are there, or were, it is kept what their deletion
+//     leaves behind, and what has a tag is kept from going with it;
 //   - the word of each manifest's type is found by its short name and media
 //     type;
 //   - no row is left of a repository that is neither there nor being purged.
@@ -53,6 +55,7 @@ func check(ctx context.Context, db *sqldb.DB, sparse bool) []string {
 	c.links()
 	c.artifactTypes()
 	c.missing()
+	c.orphans()
 	c.heads()
 	c.journals()
 	c.feed()

@@ -85,6 +85,9 @@ func story(t *testing.T, cat *catalog.Catalog) {
 		w.sparse(repo, "missing for a while")
 		w.ok(cat.DeleteManifest(ctx, repo, w.sparse(repo, "missing till the end"), "bob"))
 		w.blob(repo, "missing for a while")
+		i := w.index(repo, w.image(repo, "child", ""), "bundle")
+		w.image(repo, "signature", i)
+		w.ok(cat.DeleteManifest(ctx, repo, i, "bob"))
 	}
 	w.ok(cat.DeleteRepository(ctx, "acme/web", "bob"))
 	w.image("acme/web", "e", "", "one")
@@ -175,6 +178,13 @@ func TestFinds(t *testing.T) {
 		{"a subject", `UPDATE manifest SET subject=NULL WHERE subject IS NOT NULL`, "the subject"},
 		{"a head set back", `UPDATE head SET pos=1,next_id=1`, "its head"},
 		{"a repository set back", `UPDATE repository SET previous=0`, "previous is 0"},
+		{"an orphan that is not there", `UPDATE orphan SET digest=(SELECT MIN(digest) FROM blob) WHERE kind=1`, "is not there"},
+		{"an orphan of another shard", `UPDATE orphan SET shard=shard+1`, "the shard of an orphan"},
+		{"an orphan of the future", `UPDATE orphan SET at=at+1000000000`, "became one at"},
+		{"an orphan of no kind", `UPDATE orphan SET kind=kind+2`, "is of kind"},
+		{"an orphan of nobody", `UPDATE orphan SET repo=999999+repo`, "neither there nor being purged"},
+		{"a tag that does not keep", `UPDATE manifest SET kept=0 WHERE tagged>0`, "is not kept"},
+		{"what is kept from the future", `UPDATE manifest SET kept=mod+1000000000`, "which is to come"},
 		{"a namespace lost", `DELETE FROM namespace`, "namespace acme"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,6 +23,7 @@ type tables struct {
 	uses         []*use     // manifest_blob
 	missing      []*missing // manifest_missing
 	children     []*child
+	orphans      []*orphan
 	namespaces   []*namespace
 	words        []*word
 	types        []*artifactType // artifact_type
@@ -58,6 +59,7 @@ type manifest struct {
 	mediaType, typ, size, platform int64
 	subject                        []byte
 	tagged, rev, born, mod         int64
+	kept, remote                   int64
 }
 
 type tag struct {
@@ -146,8 +148,8 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 			return []any{&p.id, &p.name, &p.incarnation, &p.rev, &p.born, &p.ended}
 		}),
 		read(ctx, q, &t.purges, `SELECT repo,name FROM purge ORDER BY repo`, func(p *purge) []any { return []any{&p.repo, &p.name} }),
-		read(ctx, q, &t.manifests, `SELECT id,repo,digest,media_type,type,size,platform,subject,tagged,rev,born,mod FROM manifest ORDER BY id`, func(m *manifest) []any {
-			return []any{&m.id, &m.repo, &m.digest, &m.mediaType, &m.typ, &m.size, &m.platform, &m.subject, &m.tagged, &m.rev, &m.born, &m.mod}
+		read(ctx, q, &t.manifests, `SELECT id,repo,digest,media_type,type,size,platform,subject,tagged,rev,born,mod,kept,remote FROM manifest ORDER BY id`, func(m *manifest) []any {
+			return []any{&m.id, &m.repo, &m.digest, &m.mediaType, &m.typ, &m.size, &m.platform, &m.subject, &m.tagged, &m.rev, &m.born, &m.mod, &m.kept, &m.remote}
 		}),
 		read(ctx, q, &contents, `SELECT manifest,bytes FROM content`, func(c *content) []any { return []any{&c.manifest, &c.bytes} }),
 		read(ctx, q, &t.tags, `SELECT id,repo,name,manifest,opened,actor,rev,born,mod FROM tag ORDER BY id`, func(g *tag) []any {
@@ -164,6 +166,7 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 		read(ctx, q, &t.links, `SELECT repo,blob FROM repository_blob`, func(l *link) []any { return []any{&l.repo, &l.blob} }),
 		read(ctx, q, &t.uses, `SELECT repo,blob,manifest FROM manifest_blob`, func(u *use) []any { return []any{&u.repo, &u.blob, &u.manifest} }),
 		read(ctx, q, &t.missing, `SELECT repo,digest,manifest FROM manifest_missing`, func(m *missing) []any { return []any{&m.repo, &m.digest, &m.manifest} }),
+		read(ctx, q, &t.orphans, `SELECT repo,kind,digest,shard,at FROM orphan`, func(o *orphan) []any { return []any{&o.repo, &o.kind, &o.digest, &o.shard, &o.at} }),
 		read(ctx, q, &t.children, `SELECT repo,child,manifest FROM manifest_child`, func(c *child) []any { return []any{&c.repo, &c.child, &c.manifest} }),
 		read(ctx, q, &t.namespaces, `SELECT id,name FROM namespace`, func(n *namespace) []any { return []any{&n.id, &n.name} }),
 		read(ctx, q, &t.words, `SELECT id,text FROM word`, func(w *word) []any { return []any{&w.id, &w.text} }),
