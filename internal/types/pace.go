@@ -20,11 +20,16 @@ const share = 20
 // writing.
 const busy = time.Second
 
+// grace is how much work a walk does before it begins to rest: few manifests
+// are not worth it.
+const grace = 500 * time.Millisecond
+
 // pace leaves the catalog to others: after each piece of work for a while,
 // and for many times as long as that took while they write.
 type pace struct {
 	journal *journal.Journal
 	until   time.Time // others are busy
+	worked  time.Duration
 }
 
 // others tells whether somebody else has written lately.
@@ -37,6 +42,9 @@ func (p *pace) run(ctx context.Context, work func() error) error {
 		return err
 	}
 	d := time.Since(began)
+	if p.worked += d; p.worked < grace {
+		return ctx.Err()
+	}
 	if !p.others() {
 		if err := p.rest(ctx, time.Duration(idle*float64(d))); err != nil || !p.others() {
 			return err

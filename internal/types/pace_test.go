@@ -12,7 +12,7 @@ import (
 func TestPace(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := context.Background()
-		p := &pace{journal: w.Cat.Journal()}
+		p := &pace{journal: w.Cat.Journal(), worked: grace}
 		const d = 20 * time.Millisecond
 		// The work is told by the clock, and nothing is waited for but that.
 		work := func() error { <-time.After(d); return nil }

@@ -248,7 +248,7 @@ func TestRetyping(t *testing.T) {
 // gone on with by the next one, which finds the manifest itself as it should be.
 func TestStoppedBetweenSteps(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		tags := make([]string, 1100)
+		tags := make([]string, 5000)
 		for i := range tags {
 			tags[i] = fmt.Sprint("v", i)
 		}
@@ -276,7 +276,7 @@ func TestStoppedBetweenSteps(t *testing.T) {
 		if begun, err := w.Cat.Unfinished(context.Background()); err != nil || len(begun) > 0 {
 			t.Errorf("begun: %v %v", begun, err)
 		}
-		if told := w.Count("journal", "1=1") - rows; told != 1101 {
+		if told := w.Count("journal", "1=1") - rows; told != 5001 {
 			t.Errorf("%d rows tell of it", told)
 		}
 	})
