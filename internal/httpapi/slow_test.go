@@ -19,20 +19,16 @@ import (
 )
 
 // send writes to the server as it is told and returns what comes back.
-func send(t *testing.T, srv *httptest.Server, text string, closeWrite bool) (status int, took time.Duration) {
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+func send(t *testing.T, conn net.Conn, text string) (status int, took time.Duration) {
 	defer conn.Close()
 	began := time.Now()
 	if _, err := io.WriteString(conn, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	if closeWrite {
-		_ = conn.(*net.TCPConn).CloseWrite()
+	if conn, ok := conn.(*net.TCPConn); ok {
+		_ = conn.CloseWrite()
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Minute))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0, time.Since(began)
@@ -45,7 +41,10 @@ func send(t *testing.T, srv *httptest.Server, text string, closeWrite bool) (sta
 // so, wherever a body is read, and that what it has sent can be resumed.
 func TestSlowBody(t *testing.T) {
 	m := newMemory()
-	srv := serveMemory(t, m, Options{BodyIdle: 100 * time.Millisecond})
+	inBubble(t, New(m, Options{BodyIdle: time.Minute}), func(t *testing.T, srv *bubbled) { testSlowBody(t, m, srv) })
+}
+
+func testSlowBody(t *testing.T, m *memory, srv *bubbled) {
 	up, err := m.StartBlob(t.Context(), "a", lading.Descriptor{})
 	if err != nil || up.Close() != nil {
 		t.Fatal(err)
@@ -54,8 +53,8 @@ func TestSlowBody(t *testing.T) {
 		"PATCH /v2/a/blobs/uploads/up-1", "PUT /v2/a/blobs/uploads/up-1?digest=" + string(d256),
 		"POST /v2/a/blobs/uploads/?digest=" + string(d256), "PUT /v2/a/manifests/t",
 	} {
-		status, took := send(t, srv, request+" HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf", false)
-		if status != 408 || took > 10*time.Second {
+		status, took := send(t, srv.dial(), request+" HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf")
+		if status != 408 || took != time.Minute {
 			t.Errorf("%s: %d after %v", request, status, took)
 		}
 	}
@@ -69,40 +68,38 @@ func TestSlowBody(t *testing.T) {
 
 // TestTricklingBody holds that a slow client is no stalled one.
 func TestTricklingBody(t *testing.T) {
-	m := newMemory()
-	srv := serveMemory(t, m, Options{BodyIdle: 200 * time.Millisecond})
-	content := make(chan []byte)
-	go func() {
-		defer close(content)
-		for range 10 {
-			content <- []byte("a")
-			time.Sleep(50 * time.Millisecond) // the slowness at hand
+	inBubble(t, New(newMemory(), Options{BodyIdle: time.Minute}), func(t *testing.T, srv *bubbled) {
+		content := make(chan []byte)
+		go func() {
+			defer close(content)
+			for range 10 {
+				content <- []byte("a")
+				time.Sleep(59 * time.Second) // the slowness at hand
+			}
+		}()
+		resp, err := srv.client.Post("http://x/v2/a/blobs/uploads/?digest="+string(digestOf([]byte("aaaaaaaaaa"))), "", chanReader(content))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	resp, err := http.Post(srv.URL+"/v2/a/blobs/uploads/?digest="+string(digestOf([]byte("aaaaaaaaaa"))), "", chanReader(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != 201 {
-		t.Errorf("%d", resp.StatusCode)
-	}
+		resp.Body.Close()
+		if resp.StatusCode != 201 {
+			t.Errorf("%d", resp.StatusCode)
+		}
+	})
 }
 
 // TestUnreadBody holds that a body nobody wanted does not hold the connection.
 func TestUnreadBody(t *testing.T) {
-	srv := serveMemory(t, newMemory(), Options{BodyIdle: 100 * time.Millisecond})
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "PATCH /v2/a/blobs/uploads/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	all, err := io.ReadAll(conn)
-	if err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 404") {
-		t.Errorf("the connection was not closed: %v, %q", err, all)
-	}
+	inBubble(t, New(newMemory(), Options{BodyIdle: time.Minute}), func(t *testing.T, srv *bubbled) {
+		conn := srv.dial()
+		defer conn.Close()
+		fmt.Fprintf(conn, "PATCH /v2/a/blobs/uploads/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Minute))
+		all, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 404") {
+			t.Errorf("the connection was not closed: %v, %q", err, all)
+		}
+	})
 }
 
 // TestShortBody holds that a body that ends early is no whole one.
@@ -110,7 +107,11 @@ func TestShortBody(t *testing.T) {
 	m := newMemory()
 	srv := serveMemory(t, m, Options{})
 	for _, request := range []string{"POST /v2/a/blobs/uploads/?digest=" + string(digestOf([]byte("half"))), "PUT /v2/a/manifests/t"} {
-		if status, _ := send(t, srv, request+" HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf", true); status != 400 {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := send(t, conn, request+" HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf"); status != 400 {
 			t.Errorf("%s: %d", request, status)
 		}
 	}
@@ -126,17 +127,17 @@ func TestShortBody(t *testing.T) {
 // follows it: committing may take longer.
 func TestPatientCommit(t *testing.T) {
 	m := &slowCommit{memory: newMemory()}
-	srv := httptest.NewServer(New(m, Options{BodyIdle: 50 * time.Millisecond}))
-	defer srv.Close()
-	body := []byte("hello")
-	resp, err := http.Post(srv.URL+"/v2/a/blobs/uploads/?digest="+string(digestOf(body)), "", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != 201 || m.err != nil {
-		t.Errorf("%d, context: %v", resp.StatusCode, m.err)
-	}
+	inBubble(t, New(m, Options{BodyIdle: time.Minute}), func(t *testing.T, srv *bubbled) {
+		body := []byte("hello")
+		resp, err := srv.client.Post("http://x/v2/a/blobs/uploads/?digest="+string(digestOf(body)), "", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 201 || m.err != nil {
+			t.Errorf("%d, context: %v", resp.StatusCode, m.err)
+		}
+	})
 }
 
 type slowCommit struct {
@@ -157,7 +158,7 @@ type slowUpload struct {
 func (u slowUpload) Commit(ctx context.Context, d lading.Digest) (lading.Descriptor, error) {
 	select {
 	case <-ctx.Done(): // taken for a client that has gone
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(10 * time.Minute):
 	}
 	u.s.err = ctx.Err()
 	return u.BlobWriter.Commit(ctx, d)
@@ -167,20 +168,19 @@ func (u slowUpload) Commit(ctx context.Context, d lading.Digest) (lading.Descrip
 // is let go, and is no failure of ours.
 func TestStalledReader(t *testing.T) {
 	var log bytes.Buffer
-	m := &endless{memory: newMemory(), done: make(chan struct{})}
-	srv := httptest.NewServer(New(m, Options{BodyIdle: 200 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "GET /v2/a/blobs/%s HTTP/1.1\r\nHost: x\r\n\r\n", d256)
-	select {
-	case <-m.done:
-	case <-time.After(20 * time.Second):
-		t.Error("the blob is still being served")
-	}
-	srv.Close()
+	m := &endless{memory: newMemory()}
+	h := New(m, Options{BodyIdle: time.Minute, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	inBubble(t, h, func(t *testing.T, srv *bubbled) {
+		m.done = make(chan struct{})
+		conn := srv.dial()
+		defer conn.Close()
+		began := time.Now()
+		fmt.Fprintf(conn, "GET /v2/a/blobs/%s HTTP/1.1\r\nHost: x\r\n\r\n", d256)
+		<-m.done
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("it was served for %v", took)
+		}
+	})
 	if log.Len() > 0 {
 		t.Errorf("logged: %s", &log)
 	}
@@ -214,7 +214,7 @@ func TestServerTimeouts(t *testing.T) {
 		m := newMemory()
 		m.put(t, "a", `{}`, "t")
 		srv := httptest.NewUnstartedServer(New(m, Options{}))
-		srv.Config.WriteTimeout = 100 * time.Millisecond
+		srv.Config.WriteTimeout = time.Second / 2
 		if srv.EnableHTTP2 = http2; http2 {
 			srv.StartTLS()
 		} else {
@@ -233,7 +233,7 @@ func outlives(t *testing.T, srv *httptest.Server) {
 	content := make(chan []byte)
 	go func() {
 		content <- []byte("a")
-		time.Sleep(300 * time.Millisecond) // longer than the server's timeout: that is the case at hand
+		time.Sleep(800 * time.Millisecond) // longer than the server's timeout: that is the case at hand
 		close(content)
 	}()
 	up, err := srv.Client().Post(srv.URL+"/v2/a/blobs/uploads/?digest="+string(digestOf([]byte("a"))), "", chanReader(content))
@@ -261,11 +261,11 @@ func (c chanReader) Read(p []byte) (int, error) {
 func TestConnectionIsUsedAgain(t *testing.T) {
 	m := newMemory()
 	m.put(t, "a", `{}`, "t")
-	srv := serveMemory(t, m, Options{BodyIdle: 50 * time.Millisecond})
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	inBubble(t, New(m, Options{BodyIdle: time.Second / 2}), testUsedAgain)
+}
+
+func testUsedAgain(t *testing.T, srv *bubbled) {
+	conn := srv.dial()
 	defer conn.Close()
 	r := bufio.NewReader(conn)
 	for _, request := range []string{
