@@ -68,6 +68,14 @@ func (t *Type) IsRemote(mediaType string) bool {
 	return false
 }
 
+// NonDistributable tells whether layers of the media type are kept elsewhere,
+// whatever the manifest's type (image-spec, layer.md, "Non-Distributable Layers";
+// Docker's foreign layers).
+func NonDistributable(mediaType string) bool {
+	return strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.nondistributable.") ||
+		strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs.foreign.")
+}
+
 // Vars are what the text of a definition's use can name. An address, not
 // secrets: the text is shown to whoever may see the artifact.
 type Vars struct {

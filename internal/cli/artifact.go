@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -196,15 +197,36 @@ func (c *conn) types(ctx context.Context) types {
 
 // of is the short name of an artifact's type, and what its config shows.
 func (t types) of(a *artifact, config []byte) (name string, shown map[string]string) {
-	facts, err := arttype.ReadFacts(a.desc.MediaType, a.raw)
-	if err != nil {
+	typ := t.match(a)
+	if typ == nil {
 		return lading.TypeUnknown, nil
 	}
-	typ, _ := t.set.Match(&facts)
 	if c, err := arttype.ReadConfig(config); err == nil && len(config) > 0 {
 		shown = typ.Show(c)
 	}
 	return typ.Name, shown
+}
+
+// match is an artifact's type, nil for what is no manifest.
+func (t types) match(a *artifact) *arttype.Type {
+	facts, err := arttype.ReadFacts(a.desc.MediaType, a.raw)
+	if err != nil {
+		return nil
+	}
+	typ, _ := t.set.Match(&facts)
+	return typ
+}
+
+// remote are the layers and children that need not be where the artifact is, by
+// what its type is now.
+func (t types) remote(a *artifact) (out []digest.Digest) {
+	typ := t.match(a)
+	for _, d := range append(a.files(), a.Manifests...) {
+		if (arttype.NonDistributable(d.MediaType) || typ != nil && typ.IsRemote(d.MediaType)) && !slices.Contains(out, d.Digest) {
+			out = append(out, d.Digest)
+		}
+	}
+	return out
 }
 
 // descriptor is an artifact as listings describe it.

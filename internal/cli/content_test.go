@@ -182,3 +182,22 @@ func deref(d *ocispec.Descriptor) []ocispec.Descriptor {
 	}
 	return []ocispec.Descriptor{*d}
 }
+
+// TestInspectRemote: what need not be in the registry is marked.
+func TestInspectRemote(t *testing.T) {
+	w := open(t)
+	p := pushTo(t, w.host(), "far")
+	here := p.blob(ocispec.MediaTypeImageLayer, "here")
+	far := ocispec.Descriptor{MediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar", Digest: digest.FromString("far"), Size: 3}
+	p.manifest(ocispec.Manifest{Versioned: version, MediaType: ocispec.MediaTypeImageManifest, Config: p.blob(ocispec.MediaTypeImageConfig, "{}"),
+		Layers: []ocispec.Descriptor{here, far}}, ocispec.MediaTypeImageManifest, "1")
+	out := does(t, "inspect", w.host()+"/far:1")
+	for _, line := range strings.Split(out, "\n") {
+		if marked := strings.HasSuffix(strings.TrimSpace(line), "remote"); marked != strings.Contains(line, string(far.Digest)) {
+			t.Errorf("%s", line)
+		}
+	}
+	if got := does(t, "inspect", w.host()+"/far:1", "--template", "{{.remote}}"); got != "["+string(far.Digest)+"]\n" {
+		t.Error(got)
+	}
+}

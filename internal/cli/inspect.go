@@ -28,6 +28,7 @@ type inspection struct {
 	Config       *ocispec.Descriptor  `json:"config,omitempty"`
 	Layers       []ocispec.Descriptor `json:"layers,omitempty"`
 	Manifests    []ocispec.Descriptor `json:"manifests,omitempty"`
+	Remote       []digest.Digest      `json:"remote,omitempty"` // of the layers and manifests
 	Subject      *ocispec.Descriptor  `json:"subject,omitempty"`
 	Tags         []string             `json:"tags,omitempty"`
 	Referrers    int                  `json:"referrers"`
@@ -37,10 +38,11 @@ const inspectLong = `Tells what a reference names: its type, digest, size and pl
 config says of it, annotations, layers or children, its tags, what it refers to,
 and how many manifests refer to it.
 
-SIZE is the manifest's own; the content's is what its config and layers, or all
-the children of an index, come to. Tags are told by registries with the
-discovery extension, of repositories with up to 10,000 tagged manifests;
-elsewhere only the one that was asked for is known.`
+Layers and children whose media type says that they need not be in the registry
+are marked as remote. SIZE is the manifest's own; the content's is what its
+config and layers, or all the children of an index, come to. Tags are told by
+registries with the discovery extension, of repositories with up to 10,000
+tagged manifests; elsewhere only the one that was asked for is known.`
 
 func inspectCommand(env Env) *cobra.Command {
 	var cf connFlags
@@ -105,7 +107,9 @@ func inspect(ctx context.Context, c *conn, p place) (*inspection, error) {
 	}
 	in := &inspection{Reference: p.String(), MediaType: a.desc.MediaType, ArtifactType: a.artifactType(), Digest: a.desc.Digest,
 		Size: a.desc.Size, Annotations: a.Annotations, Config: a.Config, Layers: a.files(), Manifests: a.Manifests, Subject: a.Subject}
-	in.Type, in.Shown = c.types(ctx).of(a, config)
+	types := c.types(ctx)
+	in.Type, in.Shown = types.of(a, config)
+	in.Remote = types.remote(a)
 	if in.ContentSize, err = contentSize(ctx, repo, a, maxDepth, map[digest.Digest]bool{}); err != nil {
 		return nil, err
 	}

@@ -61,10 +61,10 @@ func (in *inspection) lists(w io.Writer) error {
 	if err := write("Annotations", pairs(in.Annotations)); err != nil {
 		return err
 	}
-	if err := write("Layers", descriptors(in.Layers)); err != nil {
+	if err := write("Layers", in.descriptors(in.Layers)); err != nil {
 		return err
 	}
-	return write("Manifests", descriptors(in.Manifests))
+	return write("Manifests", in.descriptors(in.Manifests))
 }
 
 func pairs(m map[string]string) (rows [][]string) {
@@ -75,9 +75,12 @@ func pairs(m map[string]string) (rows [][]string) {
 }
 
 // descriptors are rows of what a manifest lists: digest, size, what it is.
-func descriptors(ds []ocispec.Descriptor) (rows [][]string) {
+func (in *inspection) descriptors(ds []ocispec.Descriptor) (rows [][]string) {
 	for _, d := range ds {
 		what := cmp.Or(platformText(d.Platform), d.Annotations[ocispec.AnnotationTitle])
+		if slices.Contains(in.Remote, d.Digest) {
+			what = strings.TrimSpace("remote  " + what)
+		}
 		rows = append(rows, []string{string(d.Digest), size(d.Size), d.MediaType, what})
 	}
 	return rows

@@ -271,7 +271,7 @@ func (doc *document) references(typ *arttype.Type) (blobs, children []digest.Dig
 }
 
 func remote(mediaType string, typ *arttype.Type) bool {
-	return nonDistributable(mediaType) || typ != nil && typ.IsRemote(mediaType)
+	return arttype.NonDistributable(mediaType) || typ != nil && typ.IsRemote(mediaType)
 }
 
 // refer sets what the manifest refers to. Where sparse manifests are taken, it
@@ -282,11 +282,6 @@ func (p *parsed) refer(typ *arttype.Type, sparse bool) {
 	if sparse {
 		p.MaybeBlobs, p.MaybeChildren, p.Blobs, p.Children = p.Blobs, p.Children, nil, nil
 	}
-}
-
-func nonDistributable(mediaType string) bool {
-	return strings.HasPrefix(mediaType, "application/vnd.oci.image.layer.nondistributable.") ||
-		strings.HasPrefix(mediaType, "application/vnd.docker.image.rootfs.foreign.")
 }
 
 const maxPlatforms = 64 // of an index, kept for filters

@@ -141,7 +141,24 @@ func TestSparseByPolicy(t *testing.T) {
 	})
 }
 
-// A layer or child that its type calls remote need not be there.
+// remoteOf is how many remote references the item of a manifest tells of.
+func remoteOf(t *testing.T, ctx context.Context, r *Registry, d lading.Digest) int64 {
+	t.Helper()
+	l, err := r.List(ctx, lading.Query{Kind: lading.KindManifests, Scope: lading.Scope{Repository: "acme/web"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range l.Items {
+		if it.Descriptor.Digest == d {
+			return it.Remote
+		}
+	}
+	t.Errorf("%s is not listed", d)
+	return -1
+}
+
+// A layer or child that its type calls remote need not be there, and its item
+// tells of it; a layer that may not be distributed need not, whatever the type.
 func TestRemote(t *testing.T) {
 	each(t, func(t *testing.T, ctx context.Context, r *Registry) {
 		withPolicy(t, r, `{"scope":{},"validate":"off"}`)
@@ -155,9 +172,24 @@ func TestRemote(t *testing.T) {
 				t.Errorf("a child of %s: %v", artifactType, err)
 			}
 			if want == nil {
+				if n := remoteOf(t, ctx, r, receipt.Descriptor.Digest); n != 1 {
+					t.Errorf("%d children are shown as remote", n)
+				}
 				if err := r.DeleteManifest(ctx, "acme/web", receipt.Descriptor.Digest, lading.DeleteOptions{}); err != nil {
 					t.Error(err)
 				}
+			}
+		}
+		for _, n := range []int{0, 1, 3} {
+			layer := fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar","digest":%q,"size":2},`, missing)
+			raw := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.far","config":{"mediaType":"application/json","digest":%[1]q,"size":2},
+				"layers":[%[2]s{"mediaType":"application/json","digest":%[1]q,"size":2}]}`, emptyDig, strings.Repeat(layer, n))
+			receipt, err := r.PutManifest(ctx, "acme/web", lading.Manifest{Bytes: []byte(raw)}, lading.PutOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := remoteOf(t, ctx, r, receipt.Descriptor.Digest); got != int64(n) {
+				t.Errorf("%d layers are shown as remote, want %d", got, n)
 			}
 		}
 		// urls alone do not make a layer remote.

@@ -1,9 +1,14 @@
 package gc_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/catalog/catalogcheck"
@@ -59,5 +64,38 @@ func TestSweep(t *testing.T) {
 		}
 		now = time.Now().Add(2 * time.Hour)
 		count("uploads", 0, 0, 0)
+	})
+}
+
+// TestOrphans: what a deleted index leaves behind goes after its time, is
+// counted and told of in the log, and stays where it is to stay for ever.
+func TestOrphans(t *testing.T) {
+	catalogtest.Each(t, func(t *testing.T, w *catalogtest.World) {
+		for _, name := range []string{"one", "two"} {
+			a, b := catalogtest.Spec{Name: "a"}, catalogtest.Spec{Name: "b"}
+			index := catalogtest.Spec{Name: "index", Children: []digest.Digest{w.Put(name, a), w.Put(name, b, "b")}}
+			w.Delete(name, w.Put(name, index))
+		}
+		deleted := w.Clock.Now()
+		for _, step := range []struct {
+			kept, later time.Duration
+			left, swept int
+		}{
+			{0, 1000 * time.Hour, 4, 0}, {time.Hour, 30 * time.Minute, 4, 0}, {time.Hour, 61 * time.Minute, 2, 2}, {time.Hour, 100 * time.Hour, 2, 0},
+		} {
+			var log bytes.Buffer
+			ctx, cancel := context.WithCancel(context.Background())
+			rounds := make(chan gc.Round, 1)
+			sweeper := gc.New(w.Cat, blob.NewMemory(), gc.Options{Orphans: step.kept, Every: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				Now: func() time.Time { return deleted.Add(step.later) }, Swept: func(r gc.Round) { rounds <- r; cancel() }})
+			sweeper.Run(ctx)
+			r := <-rounds
+			if n := w.Count("manifest", "1=1"); r.Err != nil || r.Orphans != step.swept || n != int64(step.left) {
+				t.Errorf("kept %v, after %v: %+v, %d manifests are left", step.kept, step.later, r, n)
+			}
+			if told := strings.Contains(log.String(), "manifests=2"); told != (step.swept > 0) {
+				t.Errorf("kept %v, after %v, logged: %s", step.kept, step.later, log.String())
+			}
+		}
 	})
 }
