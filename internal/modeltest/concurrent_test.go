@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -31,11 +32,11 @@ func TestConcurrent(t *testing.T) {
 }
 
 // each is a run of the same schedule with its own part of the repositories,
-// its own truth and its own log.
+// its own truth, its own pushes and its own log.
 func (r *run) each(i int, reg registry) *run {
 	own := *r
 	own.reg, own.truth, own.log, own.clients = reg, &truth{map[string]*repoTruth{}, own.w.shortOf}, nil, nil
-	own.repos = nil
+	own.repos, own.pushes = nil, pushes{}
 	for _, n := range names {
 		own.repos = append(own.repos, fmt.Sprintf("%s%s/w%d", r.top, n, i))
 	}
@@ -73,6 +74,7 @@ func concurrently(w *world, seed uint64) error {
 		for name, repo := range own.truth.repos {
 			r.truth.repos[name] = repo
 		}
+		maps.Copy(r.pushes, own.pushes) // each writes to repositories of its own
 	}
 	if err := r.settle(); err != nil {
 		return err
