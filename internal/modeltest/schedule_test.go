@@ -156,7 +156,7 @@ func newRun(w *world, seed uint64) *run {
 	for range clients {
 		r.clients = append(r.clients, r.newClient(rng))
 	}
-	for range followers {
+	for range r.watching() {
 		r.followers = append(r.followers, r.newFollower(rng))
 	}
 	for i, w := range r.followers {

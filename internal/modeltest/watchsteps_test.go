@@ -14,9 +14,21 @@ import (
 
 const followers = 2
 
+// watching is how many followers there are: none where bookmarks take their
+// usual time, as in tests that are about lists alone.
+func (r *run) watching() int {
+	if r.w.options.Watch.Bookmark == 0 {
+		return 0
+	}
+	return followers
+}
+
 // watchStep lets a follower go on: it opens a stream, or reads of the one it has,
 // or does nothing, which is to be slow.
 func (r *run) watchStep(rng *rand.Rand) error {
+	if len(r.followers) == 0 {
+		return nil
+	}
 	w := pick(rng, r.followers)
 	if w.conn == nil {
 		return r.openWatch(w, rng.IntN(3) == 0)
@@ -26,6 +38,9 @@ func (r *run) watchStep(rng *rand.Rand) error {
 
 // loseStep has a follower lose its stream, wherever it is.
 func (r *run) loseStep(rng *rand.Rand) {
+	if len(r.followers) == 0 {
+		return
+	}
 	w := pick(rng, r.followers)
 	if w.conn != nil {
 		r.logf("follower %d loses its stream", w.id)
@@ -233,7 +248,7 @@ func (r *run) settleWatch(w *follower) error {
 	want := r.wantOf(w)
 	gone := w.query.Scope.Repository != "" && (r.truth.repos[w.query.Scope.Repository] == nil || !r.rules.allow(w.query.Scope.Repository))
 	diff, err := "nothing was told", error(nil)
-	for bookmarks, deadline := 0, time.Now().Add(10*time.Second); time.Now().Before(deadline); {
+	for bookmarks, deadline := 0, time.Now().Add(20*time.Second); time.Now().Before(deadline); {
 		if w.conn == nil {
 			if gone && w.last == "" { // it cannot be watched
 				w.copy = copyOf{}
