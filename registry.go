@@ -102,6 +102,9 @@ type PutOptions struct {
 	// If is what must hold of the one tag, or without a tag of the manifest
 	// with this digest, for the manifest to be put.
 	If Precondition
+	// KeepTags refuses, with DENIED, a put that would point a tag elsewhere
+	// that is there already. It is decided where the tag is put.
+	KeepTags bool
 	// FromBlob names a blob of the same repository whose bytes are the
 	// manifest's, which then brings none itself.
 	FromBlob Digest

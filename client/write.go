@@ -55,6 +55,8 @@ func checkPut(repo string, m lading.Manifest, opt lading.PutOptions) (lading.Dig
 		}
 	}
 	switch {
+	case opt.KeepTags && len(opt.Tags) > 0: // nothing on the wire says so
+		return "", lading.ErrUnsupported
 	case len(opt.Tags) > 1 && !opt.If.Empty():
 		return "", lading.InvalidParameter("tag", "a condition is on one tag")
 	case len(m.Bytes) > lading.MaxManifestSize:

@@ -24,21 +24,15 @@ const userHeader = "Test-User"
 // is below secret/.
 type users struct{}
 
-func (users) Grants(ctx context.Context) (lading.Grants, error) {
-	switch lading.IdentityFrom(ctx).Subject {
-	case "ada":
+func (users) Granted(ctx context.Context, verb lading.Verb) (lading.Grants, error) {
+	who := lading.IdentityFrom(ctx).Subject
+	switch {
+	case who == "ada":
 		return lading.AllGrants(), nil
-	case "bob":
+	case who == "bob" && (verb == lading.VerbList || verb == lading.VerbPull):
 		return lading.AllGrants().Subtract(lading.NewGrants(lading.PrefixRange("secret/"))), nil
 	}
 	return lading.Grants{}, nil
-}
-
-func (users) Write(ctx context.Context, _ string) error {
-	if lading.IdentityFrom(ctx).Subject == "ada" {
-		return nil
-	}
-	return lading.ErrDenied
 }
 
 func asUser(name string) http.Header { return http.Header{userHeader: {name}} }

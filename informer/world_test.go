@@ -37,16 +37,14 @@ type world struct {
 	grants atomic.Pointer[lading.Grants]
 }
 
-// Grants implements guard.Access.
-func (w *world) Grants(context.Context) (lading.Grants, error) {
-	if g := w.grants.Load(); g != nil {
+// Granted implements guard.Access.
+func (w *world) Granted(_ context.Context, verb lading.Verb) (lading.Grants, error) {
+	reads := verb == lading.VerbList || verb == lading.VerbPull
+	if g := w.grants.Load(); g != nil && reads {
 		return *g, nil
 	}
 	return lading.AllGrants(), nil
 }
-
-// Write implements guard.Access.
-func (w *world) Write(context.Context, string) error { return nil }
 
 // ServeHTTP answers when there is a registry.
 func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -58,6 +56,7 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 func (w *world) start() {
 	var err error
 	w.srv, err = server.NewWith(context.Background(), w.cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true, Access: w,
+		Identify: func(*http.Request) lading.Identity { return lading.Identity{Subject: "ada"} },
 		Discover: discover.Options{Watch: discover.WatchOptions{Regrant: 10 * time.Millisecond}}})
 	if err != nil {
 		w.t.Fatal(err)

@@ -81,11 +81,13 @@ type switchable struct{ g atomic.Pointer[lading.Grants] }
 
 func (s *switchable) set(g lading.Grants) { s.g.Store(&g) }
 
-// Grants implements guard.Access.
-func (s *switchable) Grants(context.Context) (lading.Grants, error) { return *s.g.Load(), nil }
-
-// Write implements guard.Access.
-func (s *switchable) Write(context.Context, string) error { return nil }
+// Granted implements guard.Access: they are what may be read.
+func (s *switchable) Granted(_ context.Context, verb lading.Verb) (lading.Grants, error) {
+	if verb == lading.VerbList || verb == lading.VerbPull {
+		return *s.g.Load(), nil
+	}
+	return lading.AllGrants(), nil
+}
 
 var _ guard.Access = (*switchable)(nil)
 

@@ -28,7 +28,7 @@ func (r *Registry) PutManifest(ctx context.Context, repo string, m lading.Manife
 	if err != nil {
 		return lading.Receipt{}, err
 	}
-	put, err := r.putTyped(ctx, repo, p, catalog.PutOptions{Tags: opt.Tags, Actor: lading.IdentityFrom(ctx).Subject, If: opt.If})
+	put, err := r.putTyped(ctx, repo, p, catalog.PutOptions{Tags: opt.Tags, Actor: lading.IdentityFrom(ctx).Subject, If: opt.If, KeepTags: opt.KeepTags})
 	if err != nil {
 		return lading.Receipt{}, catalogError(err)
 	}

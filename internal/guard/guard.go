@@ -17,72 +17,111 @@ type Closed struct{}
 
 // Access decides for one caller, who is in the context.
 type Access interface {
-	// Grants tells which repositories the caller may read, now.
-	Grants(ctx context.Context) (lading.Grants, error)
-	// Write returns nil if the caller may change the repository, and
-	// otherwise what to answer: DENIED, the same for names that exist and
-	// that do not.
-	Write(ctx context.Context, repo string) error
+	// Granted tells in which repositories, by their names, the caller may do
+	// what the verb says, now. A name need not be one that exists.
+	Granted(ctx context.Context, verb lading.Verb) (lading.Grants, error)
 }
 
 // Open allows everyone everything. It stands where access rules will stand;
 // a registry with it must not listen where strangers can reach it.
 type Open struct{}
 
-// Grants implements Access.
-func (Open) Grants(context.Context) (lading.Grants, error) { return lading.AllGrants(), nil }
-
-// Write implements Access.
-func (Open) Write(context.Context, string) error { return nil }
+// Granted implements Access.
+func (Open) Granted(context.Context, lading.Verb) (lading.Grants, error) {
+	return lading.AllGrants(), nil
+}
 
 // New puts access rules before a registry.
 func New(reg lading.Registry, access Access) lading.Registry {
-	return &guarded{reg: reg, access: access}
+	return &guarded{reg: reg, door: door{access}}
 }
 
 type guarded struct {
 	Closed
-	reg    lading.Registry
-	access Access
+	door
+	reg lading.Registry
+}
+
+// door is what decides, for every guard.
+type door struct{ access Access }
+
+// refused is what a caller is told who may not do something: who is not signed
+// in shall sign in, whatever there is; to others it is said as err. None of it
+// depends on what exists.
+func refused(ctx context.Context, err *lading.Error) error {
+	if lading.IdentityFrom(ctx).Anonymous() {
+		return lading.ErrUnauthorized
+	}
+	return err
+}
+
+// may reports whether the caller may do what the verb says in a repository, and
+// otherwise answers err.
+func (d door) may(ctx context.Context, verb lading.Verb, repo string, err *lading.Error) error {
+	grants, failed := d.access.Granted(ctx, verb)
+	switch {
+	case failed != nil:
+		return failed
+	case !grants.Contains(repo):
+		return refused(ctx, err)
+	}
+	return nil
 }
 
 // read opens a repository for reading. What the caller may not read does not
 // exist for it.
-func (g *guarded) read(ctx context.Context, repo string) (context.Context, error) {
-	ctx, grants, err := g.see(ctx)
-	if err == nil && !grants.Contains(repo) {
-		err = lading.ErrNameUnknown
-	}
-	return ctx, err
+func (d door) read(ctx context.Context, repo string) (context.Context, error) {
+	return d.with(ctx, lading.VerbPull), d.may(ctx, lading.VerbPull, repo, lading.ErrNameUnknown)
 }
 
-// write opens a repository for a change.
-func (g *guarded) write(ctx context.Context, repo string) (context.Context, error) {
-	ctx = g.with(ctx)
-	return ctx, g.access.Write(ctx, repo)
+// write opens a repository for a change. What the engine reads for it, it reads
+// as the caller could.
+func (d door) write(ctx context.Context, verb lading.Verb, repo string) (context.Context, error) {
+	return d.with(ctx, lading.VerbPull), d.may(ctx, verb, repo, lading.ErrDenied)
 }
 
 // change opens a repository for a change under a condition. Whether one holds
 // tells what is there: who may not read the repository may not ask.
-func (g *guarded) change(ctx context.Context, repo string, cond lading.Precondition) (context.Context, error) {
-	ctx, err := g.write(ctx, repo)
-	if err != nil || cond.Empty() {
-		return ctx, err
+func (d door) change(ctx context.Context, verb lading.Verb, repo string, cond lading.Precondition) (context.Context, error) {
+	ctx, err := d.write(ctx, verb, repo)
+	if err == nil && !cond.Empty() {
+		err = d.may(ctx, lading.VerbPull, repo, lading.ErrDenied)
 	}
-	if _, err := g.read(ctx, repo); err != nil {
-		return ctx, lading.ErrDenied.Wrap(err)
-	}
-	return ctx, nil
+	return ctx, err
 }
 
-// see hands on what the caller may see.
-func (g *guarded) see(ctx context.Context) (context.Context, lading.Grants, error) {
-	grants, err := g.access.Grants(ctx)
-	return g.with(ctx), grants, err
+// list opens what is listed. Who is not signed in and may see none of what is
+// asked for shall sign in: for others, and for those who may see a part, the
+// rest does not exist.
+func (d door) list(ctx context.Context, asked lading.Grants, also ...lading.Verb) (context.Context, error) {
+	ctx = d.with(ctx, append(also, lading.VerbList)...)
+	if !lading.IdentityFrom(ctx).Anonymous() {
+		return ctx, nil
+	}
+	grants, err := lading.GrantsFrom(ctx)
+	if err == nil && grants.Intersect(asked).Empty() {
+		err = lading.ErrUnauthorized
+	}
+	return ctx, err
 }
 
-func (g *guarded) with(ctx context.Context) context.Context {
-	return lading.WithGrants(ctx, g.access.Grants)
+// with hands on where the caller may do all of some things: the engine asks
+// again while a request takes long.
+func (d door) with(ctx context.Context, verbs ...lading.Verb) context.Context {
+	if len(verbs) == 1 {
+		return lading.WithGrants(ctx, func(ctx context.Context) (lading.Grants, error) { return d.access.Granted(ctx, verbs[0]) })
+	}
+	return lading.WithGrants(ctx, func(ctx context.Context) (lading.Grants, error) {
+		all := lading.AllGrants()
+		for _, verb := range verbs {
+			grants, err := d.access.Granted(ctx, verb)
+			if err != nil {
+				return lading.Grants{}, err
+			}
+			all = all.Intersect(grants)
+		}
+		return all, nil
+	})
 }
 
 func (g *guarded) Manifest(ctx context.Context, repo string, ref lading.Reference) (lading.Manifest, error) {
@@ -117,16 +156,24 @@ func (g *guarded) ResolveBlob(ctx context.Context, repo string, d lading.Digest)
 	return g.reg.ResolveBlob(ctx, repo, d)
 }
 
+// PutManifest needs the right to push. Whether a tag would move is known only
+// where it is put: without the right to move tags, the put is refused there if
+// it would.
 func (g *guarded) PutManifest(ctx context.Context, repo string, m lading.Manifest, opt lading.PutOptions) (lading.Receipt, error) {
-	ctx, err := g.change(ctx, repo, opt.If)
+	ctx, err := g.change(ctx, lading.VerbPush, repo, opt.If)
 	if err != nil {
 		return lading.Receipt{}, err
 	}
+	moves, err := g.access.Granted(ctx, lading.VerbRetag)
+	if err != nil {
+		return lading.Receipt{}, err
+	}
+	opt.KeepTags = opt.KeepTags || !moves.Contains(repo)
 	return g.reg.PutManifest(ctx, repo, m, opt)
 }
 
 func (g *guarded) StartBlob(ctx context.Context, repo string, want lading.Descriptor) (lading.BlobWriter, error) {
-	ctx, err := g.write(ctx, repo)
+	ctx, err := g.write(ctx, lading.VerbPush, repo)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +181,7 @@ func (g *guarded) StartBlob(ctx context.Context, repo string, want lading.Descri
 }
 
 func (g *guarded) ResumeBlob(ctx context.Context, repo, id string) (lading.BlobWriter, error) {
-	ctx, err := g.write(ctx, repo)
+	ctx, err := g.write(ctx, lading.VerbPush, repo)
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +191,12 @@ func (g *guarded) ResumeBlob(ctx context.Context, repo, id string) (lading.BlobW
 // MountBlob needs both: to write to the one repository and to read the other.
 // Where the other may not be read, the blob is unknown.
 func (g *guarded) MountBlob(ctx context.Context, to, from string, d lading.Digest) (lading.Descriptor, error) {
-	ctx, err := g.write(ctx, to)
+	ctx, err := g.write(ctx, lading.VerbPush, to)
 	if err != nil {
 		return lading.Descriptor{}, err
 	}
 	if from != "" {
-		if _, err := g.read(ctx, from); err != nil {
+		if err := g.may(ctx, lading.VerbPull, from, lading.ErrBlobUnknown); err != nil {
 			return lading.Descriptor{}, lading.ErrBlobUnknown.Wrap(err)
 		}
 	}
@@ -157,7 +204,7 @@ func (g *guarded) MountBlob(ctx context.Context, to, from string, d lading.Diges
 }
 
 func (g *guarded) DeleteTag(ctx context.Context, repo, tag string, opt lading.DeleteOptions) error {
-	ctx, err := g.change(ctx, repo, opt.If)
+	ctx, err := g.change(ctx, lading.VerbDelete, repo, opt.If)
 	if err != nil {
 		return err
 	}
@@ -165,7 +212,7 @@ func (g *guarded) DeleteTag(ctx context.Context, repo, tag string, opt lading.De
 }
 
 func (g *guarded) DeleteManifest(ctx context.Context, repo string, d lading.Digest, opt lading.DeleteOptions) error {
-	ctx, err := g.change(ctx, repo, opt.If)
+	ctx, err := g.change(ctx, lading.VerbDelete, repo, opt.If)
 	if err != nil {
 		return err
 	}
@@ -173,7 +220,7 @@ func (g *guarded) DeleteManifest(ctx context.Context, repo string, d lading.Dige
 }
 
 func (g *guarded) DeleteBlob(ctx context.Context, repo string, d lading.Digest) error {
-	ctx, err := g.write(ctx, repo)
+	ctx, err := g.write(ctx, lading.VerbDelete, repo)
 	if err != nil {
 		return err
 	}
@@ -181,7 +228,7 @@ func (g *guarded) DeleteBlob(ctx context.Context, repo string, d lading.Digest) 
 }
 
 func (g *guarded) DeleteRepository(ctx context.Context, repo string) error {
-	ctx, err := g.write(ctx, repo)
+	ctx, err := g.write(ctx, lading.VerbDelete, repo)
 	if err != nil {
 		return err
 	}
@@ -189,13 +236,36 @@ func (g *guarded) DeleteRepository(ctx context.Context, repo string) error {
 }
 
 func (g *guarded) List(ctx context.Context, q lading.Query) (lading.Listing, error) {
-	return g.reg.List(g.with(ctx), q)
+	ctx, err := g.list(ctx, namesOf(q.Scope))
+	if err != nil {
+		return lading.Listing{}, err
+	}
+	return g.reg.List(ctx, q)
 }
 
 // Watch hands on where to ask what the caller may see: the stream asks again
-// while it runs.
+// while it runs. Events with manifests in them are of what the caller may pull.
 func (g *guarded) Watch(ctx context.Context, q lading.WatchQuery) (lading.Stream, error) {
-	return g.reg.Watch(g.with(ctx), q)
+	var also []lading.Verb
+	if q.Data == lading.DataManifest {
+		also = []lading.Verb{lading.VerbPull}
+	}
+	ctx, err := g.list(ctx, namesOf(q.Scope), also...)
+	if err != nil {
+		return nil, err
+	}
+	return g.reg.Watch(ctx, q)
+}
+
+// namesOf are the names that a scope is about, or some more.
+func namesOf(s lading.Scope) lading.Grants {
+	switch {
+	case s.Repository != "":
+		return lading.NewGrants(lading.RepositoryRange(s.Repository))
+	case s.Namespace != "":
+		return lading.NewGrants(lading.NamespaceRanges(s.Namespace)...)
+	}
+	return lading.AllGrants()
 }
 
 func (g *guarded) Tags(ctx context.Context, repo, last string, n int) (lading.Names, error) {
@@ -207,11 +277,19 @@ func (g *guarded) Tags(ctx context.Context, repo, last string, n int) (lading.Na
 }
 
 func (g *guarded) Repositories(ctx context.Context, last string, n int) (lading.Names, error) {
-	return g.reg.Repositories(g.with(ctx), last, n)
+	ctx, err := g.list(ctx, lading.AllGrants())
+	if err != nil {
+		return lading.Names{}, err
+	}
+	return g.reg.Repositories(ctx, last, n)
 }
 
 func (g *guarded) Search(ctx context.Context, q lading.SearchQuery) (lading.Names, error) {
-	return g.reg.Search(g.with(ctx), q)
+	ctx, err := g.list(ctx, lading.AllGrants())
+	if err != nil {
+		return lading.Names{}, err
+	}
+	return g.reg.Search(ctx, q)
 }
 
 func (g *guarded) Referrers(ctx context.Context, repo string, q lading.ReferrersQuery) (lading.Referrers, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/lading-dev/lading"
@@ -53,6 +52,7 @@ type recorder struct {
 	Closed
 	reached []string
 	grants  lading.Grants
+	put     lading.PutOptions
 }
 
 var errReached = errors.New("reached")
@@ -75,7 +75,8 @@ func (r *recorder) Blob(ctx context.Context, _ string, _ lading.Digest) (lading.
 func (r *recorder) ResolveBlob(ctx context.Context, _ string, _ lading.Digest) (lading.Descriptor, error) {
 	return lading.Descriptor{}, r.note(ctx, "ResolveBlob")
 }
-func (r *recorder) PutManifest(ctx context.Context, _ string, _ lading.Manifest, _ lading.PutOptions) (lading.Receipt, error) {
+func (r *recorder) PutManifest(ctx context.Context, _ string, _ lading.Manifest, opt lading.PutOptions) (lading.Receipt, error) {
+	r.put = opt
 	return lading.Receipt{}, r.note(ctx, "PutManifest")
 }
 func (r *recorder) StartBlob(ctx context.Context, _ string, _ lading.Descriptor) (lading.BlobWriter, error) {
@@ -121,82 +122,186 @@ func (r *recorder) Referrers(ctx context.Context, _ string, _ lading.ReferrersQu
 	return lading.Referrers{}, r.note(ctx, "Referrers")
 }
 
-// rules lets read and write what they say.
-type rules struct {
-	read  lading.Grants
-	write []string
-	err   error
+// rules are the repositories in which each verb is allowed.
+type rules map[lading.Verb][]string
+
+func (r rules) Granted(_ context.Context, verb lading.Verb) (lading.Grants, error) {
+	return named(r[verb]...), nil
 }
 
-func (r rules) Grants(context.Context) (lading.Grants, error) { return r.read, r.err }
-func (r rules) Write(_ context.Context, repo string) error {
-	if slices.Contains(r.write, repo) {
-		return nil
+func named(names ...string) lading.Grants {
+	var ranges []lading.Range
+	for _, name := range names {
+		ranges = append(ranges, lading.RepositoryRange(name))
+	}
+	return lading.NewGrants(ranges...)
+}
+
+type broken struct{ err error }
+
+func (b broken) Granted(context.Context, lading.Verb) (lading.Grants, error) {
+	return lading.AllGrants(), b.err
+}
+
+// needs is the verb of each method: of pull and list it is what the context
+// shows, too; of the others the context shows what may be pulled.
+var needs = map[string]lading.Verb{
+	"Manifest": lading.VerbPull, "Resolve": lading.VerbPull, "Blob": lading.VerbPull, "ResolveBlob": lading.VerbPull,
+	"Tags": lading.VerbPull, "Referrers": lading.VerbPull, "TagHistory": lading.VerbPull,
+	"PutManifest": lading.VerbPush, "StartBlob": lading.VerbPush, "ResumeBlob": lading.VerbPush, "MountBlob": lading.VerbPush,
+	"DeleteTag": lading.VerbDelete, "DeleteManifest": lading.VerbDelete, "DeleteBlob": lading.VerbDelete, "DeleteRepository": lading.VerbDelete,
+	"List": lading.VerbList, "Watch": lading.VerbList, "Repositories": lading.VerbList, "Search": lading.VerbList,
+}
+
+// ada is signed in.
+func ada() context.Context {
+	return lading.WithIdentity(context.Background(), lading.Identity{Subject: "user:ada"})
+}
+
+// refusal is what somebody is told who lacks the verb of a method.
+func refusal(name string, signedIn bool) error {
+	switch {
+	case !signedIn:
+		return lading.ErrUnauthorized
+	case name == "TagHistory":
+		return nil // of what may not be read it knows nothing, and says so without an error
+	case needs[name] == lading.VerbPull:
+		return lading.ErrNameUnknown
 	}
 	return lading.ErrDenied
 }
 
-// readers need a repository that may be read, writers one that may be written;
-// the rest is cut by the grants in the context.
-var (
-	readers = []string{"Manifest", "Resolve", "Blob", "ResolveBlob", "Tags", "Referrers"}
-	writers = []string{"PutManifest", "StartBlob", "ResumeBlob", "MountBlob", "DeleteTag", "DeleteManifest", "DeleteBlob", "DeleteRepository"}
-	cut     = []string{"List", "Watch", "Repositories", "Search"}
-	// of what may not be read these know nothing, and say so without an error
-	quiet = []string{"TagHistory"}
-)
-
-// TestGuard: each method reaches the registry where it may, with the caller's
-// grants in the context, and nothing else reaches it; what may not be read
-// does not exist.
+// TestGuard: each method reaches the registry with its verb, and with every
+// other verb but that does not, for names that anybody could have.
 func TestGuard(t *testing.T) {
-	mine := lading.NewGrants(lading.RepositoryRange("mine"), lading.RepositoryRange("readable"))
-	access := rules{read: mine, write: []string{"mine", "writable"}}
-	known := slices.Concat(readers, writers, cut, quiet)
+	pull := named("x", "pulled")
 	for i := range registryType.NumMethod() {
 		name := registryType.Method(i).Name
-		if !slices.Contains(known, name) {
+		verb := needs[name]
+		if verb == 0 {
 			t.Errorf("%s is a new method: say here what it needs", name)
 			continue
 		}
-		for _, repo := range []string{"mine", "readable", "writable", "hidden"} {
-			var want error = errReached
-			switch {
-			case slices.Contains(quiet, name) && !mine.Contains(repo):
-				want = nil
-			case slices.Contains(readers, name) && !mine.Contains(repo):
-				want = lading.ErrNameUnknown
-			case slices.Contains(writers, name) && !slices.Contains(access.write, repo):
-				want = lading.ErrDenied
-			case name == "MountBlob" && repo == "writable": // from is the same repository, which may not be read
-				want = lading.ErrBlobUnknown
+		others := rules{}
+		for _, v := range lading.AllVerbs() {
+			if others[v] = []string{"x"}; v == verb {
+				others[v] = []string{"y"}
+			}
+		}
+		for _, signedIn := range []bool{true, false} {
+			ctx := context.Background()
+			if signedIn {
+				ctx = ada()
 			}
 			rec := &recorder{}
-			err := call(New(rec, access), name, context.Background(), repo)
-			if !errors.Is(err, want) || (len(rec.reached) == 1) != (want == errReached) {
-				t.Errorf("%s of %s: %v, reached %v; want %v", name, repo, err, rec.reached, want)
+			mine := rules{verb: {"x"}, lading.VerbPull: {"x", "pulled"}}
+			if err := call(New(rec, mine), name, ctx, "x"); !errors.Is(err, errReached) || rec.reached[0] != name {
+				t.Errorf("%s with %s: %v, reached %v", name, verb, err, rec.reached)
 			}
-			if want == errReached && (rec.reached[0] != name || !rec.grants.Equal(mine)) {
-				t.Errorf("%s of %s reached %v with %v", name, repo, rec.reached, rec.grants)
+			want := pull
+			if verb == lading.VerbList {
+				want = named("x")
+			}
+			if !rec.grants.Equal(want) {
+				t.Errorf("%s shows %s, want %s", name, rec.grants, want)
+			}
+			if verb == lading.VerbList {
+				continue // the context cuts what is listed: see TestListings
+			}
+			rec = &recorder{}
+			if err, want := call(New(rec, others), name, ctx, "x"), refusal(name, signedIn); !errors.Is(err, want) || len(rec.reached) > 0 {
+				t.Errorf("%s without %s, signed in %v: %v, reached %v; want %v", name, verb, signedIn, err, rec.reached, want)
 			}
 		}
 	}
 }
 
-// TestAccessFails: when nobody knows what may be read, nothing is.
-func TestAccessFails(t *testing.T) {
-	broken := errors.New("broken")
-	for _, name := range slices.Concat(readers, quiet) {
+// TestListings: who may list nothing of what is asked for lists nothing, and,
+// who is not signed in, is told to.
+func TestListings(t *testing.T) {
+	list := func(access Access, ctx context.Context, s lading.Scope) (lading.Grants, error) {
 		rec := &recorder{}
-		if err := call(New(rec, rules{read: lading.AllGrants(), err: broken}), name, context.Background(), "a"); !errors.Is(err, broken) || len(rec.reached) != 0 {
-			t.Errorf("%s: %v, reached %v", name, err, rec.reached)
+		_, err := New(rec, access).List(ctx, lading.Query{Scope: s})
+		watched := &recorder{}
+		if _, again := New(watched, access).Watch(ctx, lading.WatchQuery{Scope: s}); !errors.Is(again, err) || !watched.grants.Equal(rec.grants) {
+			t.Errorf("list: %v, watch: %v", err, again)
+		}
+		return rec.grants, err
+	}
+	some := rules{lading.VerbList: {"a/b", "c"}}
+	for _, tt := range []struct {
+		access   rules
+		signedIn bool
+		scope    lading.Scope
+		want     error
+	}{
+		{some, true, lading.Scope{}, errReached}, {some, false, lading.Scope{}, errReached},
+		{some, false, lading.Scope{Repository: "c"}, errReached}, {some, false, lading.Scope{Namespace: "a"}, errReached},
+		{some, false, lading.Scope{Repository: "a"}, lading.ErrUnauthorized}, {some, true, lading.Scope{Repository: "a"}, errReached},
+		{some, false, lading.Scope{Namespace: "b"}, lading.ErrUnauthorized},
+		{rules{lading.VerbPull: {"c"}}, false, lading.Scope{}, lading.ErrUnauthorized}, {rules{}, true, lading.Scope{}, errReached},
+	} {
+		ctx := context.Background()
+		if tt.signedIn {
+			ctx = ada()
+		}
+		got, err := list(tt.access, ctx, tt.scope)
+		if !errors.Is(err, tt.want) || err == errReached && !got.Equal(named(tt.access[lading.VerbList]...)) {
+			t.Errorf("%v, signed in %v, %+v: %v with %s", tt.access, tt.signedIn, tt.scope, err, got)
+		}
+	}
+	for _, name := range []string{"Repositories", "Search"} {
+		for want, ctx := range map[error]context.Context{errReached: ada(), lading.ErrUnauthorized: context.Background()} {
+			if err := call(New(&recorder{}, rules{}), name, ctx, "x"); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", name, err, want)
+			}
+		}
+	}
+}
+
+// TestWatchedManifests: events with manifests in them are of what may be pulled.
+func TestWatchedManifests(t *testing.T) {
+	rec := &recorder{}
+	g := New(rec, rules{lading.VerbList: {"both", "listed"}, lading.VerbPull: {"both", "pulled"}})
+	for data, want := range map[lading.Data]lading.Grants{"": named("both", "listed"), lading.DataDescriptor: named("both", "listed"), lading.DataManifest: named("both")} {
+		if _, err := g.Watch(ada(), lading.WatchQuery{Data: data}); !errors.Is(err, errReached) || !rec.grants.Equal(want) {
+			t.Errorf("%s: %v with %s", data, err, rec.grants)
+		}
+	}
+}
+
+// TestKeepTags: who may push, and not move tags, pushes without moving any.
+func TestKeepTags(t *testing.T) {
+	for _, moves := range []bool{true, false} {
+		access := rules{lading.VerbPush: {"x"}, lading.VerbRetag: {"y"}}
+		if moves {
+			access[lading.VerbRetag] = []string{"x"}
+		}
+		for _, keep := range []bool{true, false} {
+			rec := &recorder{}
+			_, err := New(rec, access).PutManifest(ada(), "x", lading.Manifest{}, lading.PutOptions{KeepTags: keep})
+			if !errors.Is(err, errReached) || rec.put.KeepTags != (keep || !moves) {
+				t.Errorf("may move %v, asked to keep %v: %v, kept %v", moves, keep, err, rec.put.KeepTags)
+			}
+		}
+	}
+}
+
+// TestAccessFails: when nobody knows what may be done, nothing is.
+func TestAccessFails(t *testing.T) {
+	failed := errors.New("failed")
+	for name, verb := range needs {
+		rec := &recorder{}
+		err := call(New(rec, broken{failed}), name, context.Background(), "a")
+		if !errors.Is(err, failed) || len(rec.reached) != 0 {
+			t.Errorf("%s (%s): %v, reached %v", name, verb, err, rec.reached)
 		}
 	}
 }
 
 func TestMountFromHidden(t *testing.T) {
 	rec := &recorder{}
-	g := New(rec, rules{read: lading.NewGrants(lading.RepositoryRange("mine")), write: []string{"mine"}})
+	g := New(rec, rules{lading.VerbPull: {"mine"}, lading.VerbPush: {"mine"}})
 	if _, err := g.MountBlob(context.Background(), "mine", "hidden", anyDigest); !errors.Is(err, lading.ErrBlobUnknown) || errors.Is(err, errReached) {
 		t.Errorf("mount from a hidden repository: %v", err)
 	}
@@ -208,10 +313,11 @@ func TestMountFromHidden(t *testing.T) {
 // TestConditionOnHidden: whether a condition holds tells what is there, so
 // that only who may read a repository may ask.
 func TestConditionOnHidden(t *testing.T) {
-	access := rules{read: lading.NewGrants(lading.RepositoryRange("mine")), write: []string{"mine", "writable"}}
+	may := []string{"mine", "writable"}
+	access := rules{lading.VerbPull: {"mine"}, lading.VerbPush: may, lading.VerbRetag: may, lading.VerbDelete: may}
 	cond := lading.Precondition{Absent: true}
 	for repo, want := range map[string]error{"mine": errReached, "writable": lading.ErrDenied} {
-		g, ctx := New(&recorder{}, access), context.Background()
+		g, ctx := New(&recorder{}, access), ada()
 		_, err := g.PutManifest(ctx, repo, lading.Manifest{}, lading.PutOptions{If: cond})
 		for name, err := range map[string]error{
 			"put":             err,

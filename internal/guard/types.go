@@ -6,17 +6,6 @@ import (
 	"github.com/lading-dev/lading"
 )
 
-// Manager is an optional interface of an Access. What it does not have stays
-// closed.
-type Manager interface {
-	// Manage returns nil if the caller may change what concerns the whole
-	// registry, and otherwise what to answer: DENIED.
-	Manage(ctx context.Context) error
-}
-
-// Manage implements Manager.
-func (Open) Manage(context.Context) error { return nil }
-
 // Definitions are the definitions of artifact types, and the policies. A
 // definition names no repository: who reaches the registry may read it.
 type Definitions interface {
@@ -38,26 +27,48 @@ type Policies interface {
 
 // NewDefinitions puts access rules before definitions.
 func NewDefinitions(defs Definitions, access Access) Definitions {
-	return &guardedDefinitions{defs: defs, access: access}
+	return &guardedDefinitions{defs: defs, door: door{access}}
 }
 
 type guardedDefinitions struct {
-	defs   Definitions
-	access Access
+	defs Definitions
+	door
 }
 
-func (g *guardedDefinitions) manage(ctx context.Context) error {
-	if m, ok := g.access.(Manager); ok {
-		return m.Manage(ctx)
+// manage lets through who administers the whole registry.
+func (d door) manage(ctx context.Context) error {
+	grants, err := d.access.Granted(ctx, lading.VerbAdmin)
+	if err == nil && !grants.All() {
+		err = refused(ctx, lading.ErrDenied)
 	}
-	return lading.ErrDenied
+	return err
+}
+
+// enter lets through who is signed in, and everyone where anybody may read
+// something.
+func (d door) enter(ctx context.Context) error {
+	if !lading.IdentityFrom(ctx).Anonymous() {
+		return nil
+	}
+	for _, verb := range []lading.Verb{lading.VerbList, lading.VerbPull} {
+		if grants, err := d.access.Granted(ctx, verb); err != nil || !grants.Empty() {
+			return err
+		}
+	}
+	return lading.ErrUnauthorized
 }
 
 func (g *guardedDefinitions) Definitions(ctx context.Context) ([]lading.Definition, error) {
+	if err := g.enter(ctx); err != nil {
+		return nil, err
+	}
 	return g.defs.Definitions(ctx)
 }
 
 func (g *guardedDefinitions) Definition(ctx context.Context, name string) (lading.Definition, error) {
+	if err := g.enter(ctx); err != nil {
+		return lading.Definition{}, err
+	}
 	return g.defs.Definition(ctx, name)
 }
 

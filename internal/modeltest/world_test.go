@@ -52,11 +52,16 @@ func (a *access) setHook(hook func(user string)) {
 	a.hook = hook
 }
 
-// Grants implements guard.Access.
-func (a *access) Grants(ctx context.Context) (lading.Grants, error) {
+// Granted implements guard.Access.
+func (a *access) Granted(ctx context.Context, verb lading.Verb) (lading.Grants, error) {
 	user := lading.IdentityFrom(ctx).Subject
 	if user == root {
 		return lading.AllGrants(), nil
+	}
+	if verb != lading.VerbList && verb != lading.VerbPull {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.write[user].grants(), nil
 	}
 	a.mu.Lock()
 	hook, rs := a.hook, a.rules[user]
@@ -70,17 +75,6 @@ func (a *access) Grants(ctx context.Context) (lading.Grants, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.rules[user].grants(), nil
-}
-
-// Write implements guard.Access.
-func (a *access) Write(ctx context.Context, repo string) error {
-	user := lading.IdentityFrom(ctx).Subject
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if user == root || a.write[user].allow(repo) {
-		return nil
-	}
-	return lading.ErrDenied
 }
 
 // clock stands still until it is moved.

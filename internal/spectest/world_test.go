@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/lading-dev/lading"
@@ -22,23 +21,20 @@ const userHeader = "Test-User"
 // write below bob/; carol may write below drop/ and read nothing.
 type users struct{}
 
-func (users) Grants(ctx context.Context) (lading.Grants, error) {
-	switch lading.IdentityFrom(ctx).Subject {
-	case "ada":
+func (users) Granted(ctx context.Context, verb lading.Verb) (lading.Grants, error) {
+	reads := verb == lading.VerbList || verb == lading.VerbPull
+	switch who := lading.IdentityFrom(ctx).Subject; {
+	case who == "ada":
 		return lading.AllGrants(), nil
-	case "bob":
+	case verb == lading.VerbAdmin:
+	case who == "bob" && reads:
 		return lading.NewGrants(lading.PrefixRange("bob/"), lading.PrefixRange("shared/")), nil
+	case who == "bob":
+		return lading.NewGrants(lading.PrefixRange("bob/")), nil
+	case who == "carol" && !reads:
+		return lading.NewGrants(lading.PrefixRange("drop/")), nil
 	}
 	return lading.Grants{}, nil
-}
-
-func (users) Write(ctx context.Context, repo string) error {
-	for user, prefix := range map[string]string{"ada": "", "bob": "bob/", "carol": "drop/"} {
-		if lading.IdentityFrom(ctx).Subject == user && strings.HasPrefix(repo, prefix) {
-			return nil
-		}
-	}
-	return lading.ErrDenied
 }
 
 // world is a registry that can be stopped and started again.
@@ -48,14 +44,6 @@ type world struct {
 	blobs func(blob.Store) blob.Store
 	srv   *server.Server
 	web   *httptest.Server
-}
-
-// Manage lets ada change definitions of types, and policies.
-func (users) Manage(ctx context.Context) error {
-	if lading.IdentityFrom(ctx).Subject == "ada" {
-		return nil
-	}
-	return lading.ErrDenied
 }
 
 // each runs fn with a registry on either catalog.
