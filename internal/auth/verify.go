@@ -1,0 +1,163 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/lading-dev/lading"
+)
+
+// check tells who has this name and password.
+func (b *Basic) check(ctx context.Context, name, password, remote string) (lading.Identity, error) {
+	f := b.file.Load()
+	key := b.keyed.sum(name, password)
+	if id, ok := f.verified.get(key, b.opt.Now()); ok {
+		return id, nil
+	}
+	// Many connections of one client begin at once: one of them asks.
+	turn, first := f.verified.begin(key)
+	if !first {
+		select {
+		case <-turn.done:
+			return turn.identity, turn.err
+		case <-ctx.Done():
+			return lading.Identity{}, ctx.Err()
+		}
+	}
+	turn.identity, turn.err = b.first(f, name, password, remote)
+	f.verified.end(key, turn, b.opt.Now().Add(b.opt.Remember))
+	return turn.identity, turn.err
+}
+
+// first checks a name and password that were not seen before.
+func (b *Basic) first(f *file, name, password, remote string) (lading.Identity, error) {
+	pair, place := b.keyed.sum(name, host(remote)), b.keyed.sum("", host(remote))
+	if wait := b.slow.begin(b.opt.Now(), pair, place); wait > 0 {
+		return lading.Identity{}, tooMany(wait)
+	}
+	defer b.waiting.Add(-1)
+	if b.waiting.Add(1) > maxWaiting {
+		b.slow.undo(pair, place) // it was not looked at
+		return lading.Identity{}, tooMany(time.Second)
+	}
+	b.turns <- struct{}{}
+	defer func() { <-b.turns }()
+	id, ok := b.compare(f, name, password)
+	if !ok {
+		return lading.Identity{}, lading.ErrUnauthorized.With("the user name or the password is wrong")
+	}
+	b.slow.right(pair, place)
+	return id, nil
+}
+
+// compare computes one hash in any case: for a user that there is not, that of
+// another one, always the same, so that the time tells nothing.
+func (b *Basic) compare(f *file, name, password string) (lading.Identity, bool) {
+	b.computed.Add(1)
+	i, known := f.byName[name]
+	if !known {
+		if len(f.users) == 0 {
+			return lading.Identity{}, false
+		}
+		sum := b.keyed.sum(name, "")
+		i = int(binary.BigEndian.Uint64(sum[:]) % uint64(len(f.users)))
+	}
+	right := bcrypt.CompareHashAndPassword(f.users[i].hash, []byte(password)) == nil
+	if !known || !right {
+		return lading.Identity{}, false
+	}
+	return f.users[i].identity, true
+}
+
+// digest names a name and a password without telling them.
+type digest [sha256.Size]byte
+
+// keyed makes digests with a key that only this process knows.
+type keyed struct{ pool sync.Pool }
+
+func newKeyed() *keyed {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return &keyed{sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+// sum is the digest of two texts; the first has its length before it, so that
+// no two pairs are alike.
+func (k *keyed) sum(a, b string) (d digest) {
+	h := k.pool.Get().(hash.Hash)
+	defer k.pool.Put(h)
+	h.Reset()
+	var room [512]byte
+	buf := binary.BigEndian.AppendUint64(room[:0], uint64(len(a)))
+	buf = append(append(buf, a...), b...)
+	h.Write(buf)
+	clear(buf)
+	h.Sum(d[:0])
+	return d
+}
+
+const maxVerified = 1 << 14 // names and passwords that are remembered
+
+// verified remembers what was right, for a while, and what is being looked at.
+type verified struct {
+	mu    sync.RWMutex
+	known map[digest]entry
+	turns map[digest]*turn
+}
+
+type entry struct {
+	identity lading.Identity
+	until    time.Time
+}
+
+// turn is one look at a password.
+type turn struct {
+	done     chan struct{}
+	identity lading.Identity
+	err      error
+}
+
+func newVerified() *verified {
+	return &verified{known: map[digest]entry{}, turns: map[digest]*turn{}}
+}
+
+func (v *verified) get(key digest, now time.Time) (lading.Identity, bool) {
+	v.mu.RLock()
+	e, ok := v.known[key]
+	v.mu.RUnlock()
+	return e.identity, ok && now.Before(e.until)
+}
+
+// begin takes the turn to look, or returns that of somebody else.
+func (v *verified) begin(key digest) (t *turn, first bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if t := v.turns[key]; t != nil {
+		return t, false
+	}
+	t = &turn{done: make(chan struct{})}
+	v.turns[key] = t
+	return t, true
+}
+
+// end tells those who wait, and remembers what was right.
+func (v *verified) end(key digest, t *turn, until time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.turns, key)
+	if t.err == nil {
+		if len(v.known) >= maxVerified {
+			clear(v.known)
+		}
+		v.known[key] = entry{t.identity, until}
+	}
+	close(t.done)
+}
