@@ -92,6 +92,11 @@ func TestOrphans(t *testing.T) {
 	}{
 		{"children", func(w *world, r string) { puts(w, r, app, other, index); w.Delete(r, index.Digest()) }, ""},
 		{"children's children", func(w *world, r string) { puts(w, r, app, other, index, outer); w.Delete(r, outer.Digest()) }, ""},
+		{"a child of two levels", func(w *world, r string) {
+			both := bundle("both", index, app)
+			puts(w, r, app, other, index, both)
+			w.Delete(r, both.Digest())
+		}, ""},
 		{"referrers", func(w *world, r string) { puts(w, r, app, sig, sigSig); w.Delete(r, app.Digest()) }, ""},
 		{"children with referrers", func(w *world, r string) { puts(w, r, app, other, index, sig, sigSig); w.Delete(r, index.Digest()) }, ""},
 		{"referrers of an index", func(w *world, r string) {
@@ -299,6 +304,39 @@ func TestOrphanSteps(t *testing.T) {
 			t.Errorf("%d are left", got)
 		}
 	})
+}
+
+// TestOrphanBounds: a step removes no more than a megabyte of manifests, and one
+// in any case; what has very many referrers is not asked about.
+func TestOrphanBounds(t *testing.T) {
+	ctx := context.Background()
+	w := catalogtest.Open(t, sqldb.Options{URL: sqldbtest.SQLite(t), Relaxed: true}, catalog.Options{})
+	large := func(name string) *catalog.Manifest {
+		m := spec{Name: name, Subject: app.Digest()}.Manifest()
+		m.Bytes = append(m.Bytes, strings.Repeat(" ", 700<<10)...)
+		m.Digest = digest.FromBytes(m.Bytes)
+		return m
+	}
+	puts(w, repo, app)
+	for i := range 3 {
+		w.Must(w.Cat.PutManifest(ctx, repo, large(fmt.Sprint(i)), nil, ""))
+	}
+	w.Delete(repo, app.Digest())
+	if steps := sweepOrphans(t, w, math.MaxInt64); !slices.Equal(steps, []int{1, 1, 1}) && !slices.Equal(steps, []int{1, 1, 1, 0}) {
+		t.Errorf("large ones went in %v", steps)
+	}
+	for i, n := range []int{1000, 1001} {
+		r := fmt.Sprint("many", i)
+		puts(w, r, app, other, index)
+		for k := range n {
+			puts(w, r, about(fmt.Sprint(k), app))
+		}
+		w.Delete(r, index.Digest())
+		sweepOrphans(t, w, math.MaxInt64)
+		if stays := strings.Contains(held(w, r), "app"); stays != (n > 1000) {
+			t.Errorf("what has %d referrers stays: %v", n, stays)
+		}
+	}
 }
 
 // TestOrphanRule: what a rule keeps stays, and is not asked about again.
