@@ -228,6 +228,7 @@ var (
 	goawayEvent = []byte(`"event":"goaway"`)
 	coalesced   = []byte(`"event":"coalesced"`)
 	errorEvent  = []byte(`"event":"error"`)
+	putField    = []byte(`"data":{"op":"put"`)
 	retryField  = []byte(`"retry_ms":`)
 )
 
@@ -257,18 +258,26 @@ func (s *swarm) line(p *peer, line []byte, now time.Time) {
 		p.events++
 		s.events++
 		if bytes.Contains(head, stateEvent) {
-			s.states++
+			s.state(line)
 		} else if s.late {
 			s.delay(line, now)
 		}
 	case bytes.Contains(head, stateEvent):
-		s.states++
+		s.state(line)
 	case bytes.Contains(head, coalesced):
 		s.coalesced++
 	case bytes.Contains(head, goawayEvent):
 		p.due = now.Add(time.Duration(number(line, retryField)) * time.Millisecond)
 	case bytes.Contains(head, errorEvent):
 		s.wrong, s.lastWrong = s.wrong+1, string(line)
+	}
+}
+
+// state counts an item of a state. That something is not there is told late at
+// times, and no sign of a stream that begins anew.
+func (s *swarm) state(line []byte) {
+	if bytes.Contains(line, putField) {
+		s.states++
 	}
 }
 
