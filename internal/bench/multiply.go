@@ -35,7 +35,7 @@ func (r *running) multiply(ctx context.Context, factor int) error {
 		}{
 			{`INSERT INTO repository SELECT id+?,name||'.x'||?,randomblob(12),rev,born+?,mod+?,previous,tags,manifests,size FROM repository WHERE id<=?`, []any{id, k, at, at, ids}},
 			{`INSERT INTO repository_blob SELECT repo+?,blob FROM repository_blob WHERE repo<=?`, []any{id, ids}},
-			{`INSERT INTO manifest SELECT id+?,repo+?,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born+?,mod+?,previous,shown FROM manifest WHERE id<=?`, []any{id, id, at, at, ids}},
+			{`INSERT INTO manifest SELECT id+?,repo+?,digest,media_type,type,size,platform,subject,annotations,tagged,rev,born+?,mod+?,previous,shown,kept,remote FROM manifest WHERE id<=?`, []any{id, id, at, at, ids}},
 			{`INSERT INTO content SELECT manifest+?,bytes FROM content WHERE manifest<=?`, []any{id, ids}},
 			{`INSERT INTO manifest_blob SELECT repo+?,blob,manifest+? FROM manifest_blob WHERE repo<=?`, []any{id, id, ids}},
 			{`INSERT INTO tag SELECT id+?,repo+?,name,manifest+?,opened+?,actor,rev,born+?,mod+?,previous FROM tag WHERE id<=?`, []any{id, id, id, at, at, at, ids}},
