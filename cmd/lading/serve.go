@@ -58,13 +58,14 @@ is on standard error.`,
 	cmd.Flags().String("listen", "", "`ADDR` to serve on, host:port (default 127.0.0.1:5000)")
 	cmd.Flags().String("data", "", "`DIR` that holds the registry (default ./lading-data)")
 	cmd.Flags().Bool("insecure-no-auth", false, "allow an address that other machines can reach: everyone there may push and delete")
+	cmd.Flags().Bool("behind-tls-proxy", false, "a proxy in front speaks TLS with the clients")
 	return cmd
 }
 
 // overrides are the flags that were given and stand for keys of the file.
 func overrides(cmd *cobra.Command) []config.Override {
 	var given []config.Override
-	for _, key := range []string{"listen", "data", "insecure_no_auth"} {
+	for _, key := range []string{"listen", "data", "insecure_no_auth", "behind_tls_proxy"} {
 		name := strings.ReplaceAll(key, "_", "-")
 		if f := cmd.Flags().Lookup(name); f.Changed {
 			given = append(given, config.Override{Place: "--" + name, Key: key, Value: f.Value.String()})
@@ -122,7 +123,10 @@ func serveRegistry(ctx context.Context, ln net.Listener, reg *server.Server, cfg
 	}
 	defer reloadOnHangup(ctx, reg, log)()
 	defer endAdmin() // last: it tells that the rest is stopping
-	if cfg.InsecureNoAuth {
+	if cfg.Auth.Htpasswd != "" && !cfg.BehindTLSProxy && reachable(ln.Addr()) {
+		log.Warn("there is no TLS: passwords go over the network as they are; put a proxy in front that speaks TLS, and say so with behind_tls_proxy", "addr", ln.Addr())
+	}
+	if cfg.InsecureNoAuth && !cfg.Restricted() {
 		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
 	}
 	greet(stdout, ln.Addr(), cfg)

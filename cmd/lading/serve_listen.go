@@ -14,7 +14,7 @@ import (
 // listen opens the address. What "localhost" resolved to is checked as well:
 // the configuration could judge its name only.
 func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
-	ln, err := bind(ctx, cfg.Listen, cfg.InsecureNoAuth, "neither insecure_no_auth nor --insecure-no-auth is set")
+	ln, err := bind(ctx, cfg.Listen, cfg.Public(), "neither auth.htpasswd nor insecure_no_auth nor --insecure-no-auth is set")
 	if err != nil {
 		return nil, err
 	}
@@ -26,11 +26,17 @@ func bind(ctx context.Context, addr string, public bool, unless string) (net.Lis
 	if err != nil {
 		return nil, err // says "listen tcp ADDR: why"
 	}
-	if a, ok := ln.Addr().(*net.TCPAddr); !public && (!ok || !a.IP.IsLoopback()) {
+	if !public && reachable(ln.Addr()) {
 		ln.Close()
 		return nil, fmt.Errorf("%s is %v, which other machines can reach, and %s", addr, ln.Addr(), unless)
 	}
 	return ln, nil
+}
+
+// reachable tells whether other machines can reach an address.
+func reachable(addr net.Addr) bool {
+	a, ok := addr.(*net.TCPAddr)
+	return !ok || !a.IP.IsLoopback()
 }
 
 // limited takes a connection only while fewer than so many are open.

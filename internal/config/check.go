@@ -29,6 +29,7 @@ func mistakes(c Config) Mistakes {
 	if c.Durability != Full && c.Durability != Relaxed {
 		m.add("durability", "%q is not a durability: write full or relaxed", c.Durability)
 	}
+	m.access(c.Access)
 	m.admin(c.Admin)
 	m.catalog(c.Catalog)
 	if c.Manifests.Sparse != Allow && c.Manifests.Sparse != Deny {
@@ -52,9 +53,9 @@ func mistakes(c Config) Mistakes {
 
 func (m *Mistakes) listen(c Config) {
 	host, ok := m.address("listen", c.Listen)
-	if ok && !c.InsecureNoAuth && !loopback(host) {
-		m.add("listen", "%q can be reached from other machines, and callers are not authenticated yet: "+
-			"listen on a loopback address (127.0.0.1, [::1], localhost), or set insecure_no_auth: true, or --insecure-no-auth, "+
+	if ok && !c.Public() && !loopback(host) {
+		m.add("listen", "%q can be reached from other machines, and callers are not authenticated: "+
+			"set auth.htpasswd and access.rules, listen on a loopback address (127.0.0.1, [::1], localhost), or set insecure_no_auth: true, or --insecure-no-auth, "+
 			"to let everyone who can reach it push and delete", c.Listen)
 	}
 }

@@ -36,6 +36,14 @@ type Config struct {
 	// it may push and delete. The flag --insecure-no-auth sets it.
 	InsecureNoAuth bool
 
+	// BehindTLSProxy (behind_tls_proxy) tells that a proxy in front speaks TLS
+	// with the clients. Without it, passwords on an address that other machines
+	// can reach go over the network as they are, and the log says so. The flag
+	// --behind-tls-proxy sets it.
+	BehindTLSProxy bool
+
+	Auth      Auth
+	Access    Access
 	Admin     Admin
 	Catalog   Catalog
 	Manifests Manifests
@@ -46,6 +54,28 @@ type Config struct {
 	Tracing   Tracing
 	Types     Types
 }
+
+// Auth says how callers sign in.
+type Auth struct {
+	// Htpasswd (auth.htpasswd) is a file with the users and their passwords, as
+	// htpasswd -B makes it: a line NAME:HASH each, with bcrypt hashes. It is
+	// read again when it changes. Empty means that nobody can sign in. What a
+	// user may do is said in access.rules.
+	Htpasswd string
+}
+
+// Access says who may do what.
+type Access struct {
+	// Rules (access.rules) are rules that cannot be changed through the API, a
+	// line each: who, what and where, such as "user:ada owner,admin registry",
+	// "group:dev writer namespace:acme" or "anonymous reader prefix:public/". A
+	// line that begins with # is a comment. When there are neither rules here
+	// nor an auth.htpasswd, everyone may do everything.
+	Rules string
+}
+
+// Restricted tells whether rules say who may do what.
+func (c Config) Restricted() bool { return c.Auth.Htpasswd != "" || c.Access.Rules != "" }
 
 // Admin is the listener for operators: health, metrics, profiles.
 type Admin struct {

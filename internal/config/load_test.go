@@ -57,6 +57,9 @@ func TestLoadEverything(t *testing.T) {
 data: /srv/lading
 durability: relaxed
 insecure_no_auth: true
+behind_tls_proxy: true
+auth: {htpasswd: /etc/lading/users}
+access: {rules: "user:ada owner registry"}
 admin: {listen: ":81", public: true}
 catalog: {url: "postgres://u:p@db/lading", shards: 4}
 http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true, oci_drafts: false}
@@ -68,6 +71,7 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 `
 	want := config.Config{
 		Listen: "0.0.0.0:80", Data: "/srv/lading", Durability: config.Relaxed, InsecureNoAuth: true,
+		BehindTLSProxy: true, Auth: config.Auth{Htpasswd: "/etc/lading/users"}, Access: config.Access{Rules: "user:ada owner registry"},
 		Admin:     config.Admin{Listen: ":81", Public: true},
 		Catalog:   config.Catalog{URL: "postgres://u:p@db/lading", Shards: 4},
 		Manifests: config.Manifests{Sparse: config.Allow},
@@ -91,6 +95,7 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 // TestTextIsRead: what Text writes, Parse reads, but for the secrets.
 func TestTextIsRead(t *testing.T) {
 	c := config.Default()
+	c.Access.Rules = "# rules\nservice:ci owner registry\n"
 	c.Listen, c.Data, c.Admin.Listen, c.Log.Level = "[::1]:80", "a b: #c\n", ":81", slog.LevelError
 	c.Admin.Public, c.Limits.BlobSize, c.Tracing.Sample, c.Retention.Uploads = true, 3<<20, 0.25, 90*time.Minute
 	if got, err := config.Parse("f", []byte(c.Text())); err != nil || got != c {
@@ -158,7 +163,7 @@ insecure_no_auth: maybe
 		t.Fatalf("got %v, want Mistakes", err)
 	}
 	want := []string{
-		`lading.yaml:2: dta: is not a key that is known here: write one of admin, catalog, data, durability, http,`,
+		`lading.yaml:2: dta: is not a key that is known here: write one of access, admin, auth, behind_tls_proxy, catalog, data, durability, http,`,
 		`lading.yaml:5: catalog.shards: "many" is not a whole number`,
 		`lading.yaml:6: catalog.replicas: is not a key that is known here: write one of shards, url`,
 		`lading.yaml:8: http.body_idle: "60" is not a duration: write a number with a unit, such as 90s`,
@@ -198,7 +203,7 @@ func TestNotYAML(t *testing.T) {
 	for text, want := range map[string]string{
 		"listen: [":                "f:1: is not YAML: ",
 		"data: a\n\tlisten: b\n":   "f:2: is not YAML: ",
-		"just words":               "f:1: is not a group of keys: write admin, ",
+		"just words":               "f:1: is not a group of keys: write access, admin, ",
 		"data: a\n---\ndata: b\n":  "f:2: a second document begins here",
 		"? [a]\n: b\n":             "f:1: is not a key: write one of ",
 		"catalog.url: x":           "f:1: is not a key: write one of ",

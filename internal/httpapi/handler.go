@@ -39,6 +39,12 @@ type Options struct {
 	// JournalDays and TombstoneDays are what discovery announces; 0 means 30
 	// and 90.
 	JournalDays, TombstoneDays int
+	// Identify tells who sends a request, or what to answer instead; nil leaves
+	// it to a handler around this one. It is asked for requests that were
+	// understood, once each.
+	//
+	// Errors: UNAUTHORIZED, TOOMANYREQUESTS.
+	Identify func(*http.Request) (lading.Identity, error)
 	// BaseCheck decides what GET /v2/ answers, which clients use to find out
 	// whether they must sign in; nil means that it is always well.
 	BaseCheck func(context.Context) error
@@ -47,6 +53,9 @@ type Options struct {
 	Challenge func(*http.Request, Request) []string
 	// Types are the definitions of artifact types and the policies; nil is a registry without.
 	Types Types
+	// Access are the rules of access, behind themselves; nil is a registry
+	// without.
+	Access Access
 	// MaxRequests is how many requests may be served at the same time, deltas
 	// that wait for a change and streams not counted; 0 means any number.
 	// Further ones are answered 429.
@@ -199,6 +208,21 @@ func (h *handler) recover(w *response, r *http.Request, q *Request) {
 	h.fail(w, r, *q, lading.ErrInternal.Wrap(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
 }
 
+// identified finds out who is calling, and serves the request.
+func (h *handler) identified(w *response, r *http.Request, q Request) error {
+	if h.opt.Identify != nil {
+		id, err := h.opt.Identify(r)
+		if err != nil {
+			return err
+		}
+		if !id.Anonymous() {
+			r = r.WithContext(lading.WithIdentity(r.Context(), id))
+		}
+	}
+	w.subject = lading.IdentityFrom(r.Context()).Subject
+	return h.serve(w, r, q)
+}
+
 func (h *handler) serve(w *response, r *http.Request, q Request) error {
 	switch q.Action {
 	case ActionBase:
@@ -254,6 +278,8 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return h.types(w, r, q)
+	case ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain:
+		return h.access(w, r, q)
 	}
 	return lading.ErrInternal.Wrap(fmt.Errorf("no handler for action %d", q.Action))
 }

@@ -12,13 +12,13 @@ import (
 // for a change costs next to nothing and does not count.
 func (h *handler) admitted(w *response, r *http.Request, q Request) error {
 	if h.opt.MaxRequests <= 0 || waits(&q) {
-		return h.serve(w, r, q)
+		return h.identified(w, r, q)
 	}
 	defer h.working.Add(-1)
 	if h.working.Add(1) > int64(h.opt.MaxRequests) {
 		return lading.ErrTooManyRequests.With("too many requests at once: try again later")
 	}
-	return h.serve(w, r, q)
+	return h.identified(w, r, q)
 }
 
 // bodyOf is the body of an upload that has received so many bytes already. It

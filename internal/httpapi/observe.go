@@ -26,6 +26,8 @@ type Exchange struct {
 	Action Action
 	// Repository is empty at registry scope.
 	Repository string
+	// Subject is who asked, empty where nobody was signed in.
+	Subject string
 	// Status is the HTTP status; 0 where none was sent.
 	Status int
 	// Code is the error that the client was told, or empty.
@@ -52,7 +54,7 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 	rw.Header()["X-Request-Id"] = w.id[:]
 	var q Request
 	defer func() {
-		x.ID, x.Action, x.Repository, x.Held = w.id[0], q.Action, q.Repository, waits(&q)
+		x.ID, x.Action, x.Repository, x.Subject, x.Held = w.id[0], q.Action, q.Repository, w.subject, waits(&q)
 		x.Status, x.Code, x.In, x.Out = w.status, w.code, w.in, w.out
 		if !x.Cut && x.Status == 0 {
 			x.Status = http.StatusOK // the server sends it where nobody else did
@@ -125,6 +127,11 @@ var actionNames = [...]string{
 	ActionPolicyPut:        "policy_put",
 	ActionPolicyDelete:     "policy_delete",
 	ActionWatch:            "watch",
+	ActionRules:            "access_rules",
+	ActionRuleGet:          "access_rule_get",
+	ActionRulePut:          "access_rule_put",
+	ActionRuleDelete:       "access_rule_delete",
+	ActionExplain:          "access_explain",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

@@ -202,6 +202,9 @@ func routeExtension(rest string) (endpoint, Request, error) {
 	if rest, ok := strings.CutPrefix(ext, "_lading/types/"); ok && repo == "" {
 		return routeTypes(rest)
 	}
+	if rest, ok := strings.CutPrefix(ext, "_lading/access/"); ok && repo == "" {
+		return routeAccess(rest)
+	}
 	kind, ok := strings.CutPrefix(ext, "_lading/list/")
 	if !ok || placeOf(lading.Kind(kind), repo) == 0 {
 		return endpoint{}, Request{}, lading.ErrExtensionUnknown
@@ -270,11 +273,12 @@ func (q *Request) parseParameters(raw string) error {
 	switch q.Action {
 	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionWatch, ActionSearch,
 		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
-		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
+		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete,
+		ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain:
 	default:
 		return nil
 	}
-	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
+	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionExplain && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
 		return nil
 	}
 	v, err := url.ParseQuery(raw)
@@ -297,8 +301,11 @@ func (q *Request) parseParameters(raw string) error {
 	case ActionDefinitions:
 		return q.parseDefinitions(v)
 	case ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
-		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
+		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete,
+		ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete:
 		return noParameters(v)
+	case ActionExplain:
+		return q.parseExplain(v)
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {
 			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)

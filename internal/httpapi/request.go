@@ -49,6 +49,11 @@ const (
 	ActionPolicyPut                          // types: a policy
 	ActionPolicyDelete                       // types: a policy
 	ActionWatch                              // discovery: a stream of changes
+	ActionRules                              // access: all rules
+	ActionRuleGet                            // access: a rule
+	ActionRulePut                            // access: a rule
+	ActionRuleDelete                         // access: a rule
+	ActionExplain                            // access: why somebody may do something
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
@@ -90,6 +95,10 @@ type Request struct {
 	ArtifactType string
 	// Type is the short name of ActionDefinition*, and the id of ActionPolicy*.
 	Type string
+	// Rule is the id of ActionRule*.
+	Rule string
+	// Explain is what ActionExplain asks; nil for every other action.
+	Explain *ExplainQuery
 	// Stats tells that ActionDefinitions was asked with view=stats.
 	Stats bool
 	// Search is what ActionSearch asks.
@@ -108,9 +117,9 @@ func (q Request) Method() string {
 		return http.MethodPost
 	case ActionUploadPatch:
 		return http.MethodPatch
-	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut, ActionPolicyPut:
+	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut, ActionPolicyPut, ActionRulePut:
 		return http.MethodPut
-	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete:
+	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete, ActionRuleDelete:
 		return http.MethodDelete
 	case ActionBlobHead, ActionManifestHead:
 		return http.MethodHead
@@ -175,6 +184,12 @@ func (q Request) path() string {
 		return repo + "_lading/types/policies"
 	case ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return repo + "_lading/types/policies/" + q.Type
+	case ActionRules:
+		return repo + "_lading/access/rules"
+	case ActionRuleGet, ActionRulePut, ActionRuleDelete:
+		return repo + "_lading/access/rules/" + q.Rule
+	case ActionExplain:
+		return repo + "_lading/access/explain"
 	case ActionSearchPing:
 		return "/v1/_ping"
 	case ActionSearch:
@@ -215,6 +230,8 @@ func (q Request) query() url.Values {
 		if q.Stats {
 			v.Set("view", "stats")
 		}
+	case ActionExplain:
+		q.Explain.add(v)
 	case ActionList:
 		addListParameters(v, q.Query)
 	case ActionWatch:

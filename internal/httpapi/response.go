@@ -32,6 +32,7 @@ type response struct {
 	stream *streaming
 
 	// What an Observer is told.
+	subject string
 	id      [1]string // the value of X-Request-Id
 	status  int
 	code    lading.Code

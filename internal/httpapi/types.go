@@ -156,14 +156,18 @@ func (h *handler) putDefinition(w *response, r *http.Request, q Request) error {
 	return h.putDocument(w, r, Request{Action: ActionDefinitionGet, Type: q.Type}, h.opt.Types.PutDefinition)
 }
 
-// putDocument hands on a body, of which it reads a little more than any that
-// is taken, and answers whether there is something new at an address.
 func (h *handler) putDocument(w *response, r *http.Request, at Request, put func(context.Context, string, []byte) (bool, error)) error {
+	return h.putAt(w, r, at, at.Type, put)
+}
+
+// putAt hands on a body, of which it reads a little more than any that
+// is taken, and answers whether there is something new at an address.
+func (h *handler) putAt(w *response, r *http.Request, at Request, name string, put func(context.Context, string, []byte) (bool, error)) error {
 	var b bytes.Buffer
 	if _, err := b.ReadFrom(io.LimitReader(newRequestBody(w, r), maxDefinition+1)); err != nil {
 		return fmt.Errorf("read %s: %w", at.Action, err)
 	}
-	created, err := put(r.Context(), at.Type, b.Bytes())
+	created, err := put(r.Context(), name, b.Bytes())
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,12 +129,12 @@ func (h *handler) namesBelow(r *http.Request, q Request, n int) (out lading.Name
 		return h.reg.Repositories(r.Context(), last, n)
 	}
 	if last < ns {
-		_, err := h.reg.Tags(r.Context(), ns, "", 1)
-		switch {
-		case err == nil:
-			out.Names = []string{ns}
-		case asError(err).Code != lading.CodeNameUnknown:
+		own, err := h.reg.Repositories(r.Context(), justBefore(ns), 1)
+		if err != nil {
 			return out, err
+		}
+		if slices.Equal(own.Names, []string{ns}) {
+			out.Names = own.Names
 		}
 	}
 	below, err := h.reg.Repositories(r.Context(), max(last, ns+"/"), n+1-len(out.Names))
@@ -147,6 +148,13 @@ func (h *handler) namesBelow(r *http.Request, q Request, n int) (out lading.Name
 		out.Names = out.Names[:n]
 	}
 	return out, err
+}
+
+// justBefore is a text between a name and all names before it: no name has a
+// byte as great as its last one.
+func justBefore(name string) string {
+	end := len(name) - 1
+	return name[:end] + string(name[end]-1) + "\x7f"
 }
 
 // tagHistory answers what happened to a tag. One that never was, or may not be

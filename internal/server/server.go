@@ -31,9 +31,11 @@ import (
 
 // Options are the parts that tests replace.
 type Options struct {
-	// Access decides who may do what; nil is guard.Open.
+	// Access decides who may do what; nil is what the configuration says:
+	// guard.Open where it says nothing.
 	Access guard.Access
-	// Identify says who calls; nil leaves everyone anonymous.
+	// Identify says who calls; nil leaves everyone anonymous, or asks
+	// auth.htpasswd.
 	Identify func(*http.Request) lading.Identity
 	// Discover tunes the discovery engine.
 	Discover discover.Options
@@ -115,26 +117,29 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		return nil, err
 	}
 	s.engine = engine
-	access := opt.Access
-	if access == nil {
-		access = guard.Open{}
+	door, err := s.openDoor(ctx, cfg, opt)
+	if err != nil {
+		return nil, err
 	}
 	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow, Types: s.types})
-	api := httpapi.New(guard.New(s.core, access), httpapi.Options{
+	api := httpapi.New(guard.New(s.core, door.access), httpapi.Options{
 		Logger:            log,
 		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
 		OCIDrafts:         cfg.HTTP.OCIDrafts,
 		BodyIdle:          cfg.HTTP.BodyIdle,
 		JournalDays:       days(cfg.Retention.Journal),
 		TombstoneDays:     days(cfg.Retention.Tombstones),
-		Types:             guard.NewDefinitions(s.types, access),
+		Types:             guard.NewDefinitions(s.types, door.access),
+		Access:            door.rules,
+		Identify:          door.identify,
+		BaseCheck:         door.base,
 		Observer:          s.watch.observer(),
 		MaxRequests:       cfg.Limits.Requests,
 		MaxStreams:        cfg.Limits.Streams,
 		Streams:           s.watch.streams,
 		MaxBlob:           int64(cfg.Limits.BlobSize),
 	})
-	s.handler = s.watch.handler(identified(api, opt.Identify))
+	s.handler = s.watch.handler(api)
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
 		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept})
 	if !opt.NoSweep {
@@ -164,16 +169,6 @@ func typesDir(cfg config.Config) string {
 }
 
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
-
-// identified puts who calls into the context.
-func identified(next http.Handler, identify func(*http.Request) lading.Identity) http.Handler {
-	if identify == nil {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(lading.WithIdentity(r.Context(), identify(r))))
-	})
-}
 
 // background runs fn until Close.
 func (s *Server) background(fn func(context.Context)) {

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"net/http"
 
-	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/httpapi"
 )
 
@@ -45,8 +44,8 @@ func (a accessLog) End(r *http.Request, x httpapi.Exchange) {
 		field{key: "out", kind: aNumber, number: x.Out},
 		field{key: "ms", kind: aDuration, number: int64(x.Took)},
 		field{key: "remote", text: r.RemoteAddr})
-	if who := lading.IdentityFrom(r.Context()).Subject; who != "" {
-		fields = append(fields, field{key: "who", text: who})
+	if x.Subject != "" {
+		fields = append(fields, field{key: "who", text: x.Subject})
 	}
 	fields = append(fields, field{key: "agent", text: cut(r.Header.Get("User-Agent"), maxAgent)})
 	a.to.write(x.Began.Add(x.Took), "request", fields)

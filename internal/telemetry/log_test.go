@@ -43,8 +43,7 @@ func someRequest() (*http.Request, httpapi.Exchange) {
 	r.Header.Set("Cookie", "SECRET")
 	r.Header.Set("User-Agent", "agent/1\n"+strings.Repeat("x", 500))
 	r.RemoteAddr = "192.0.2.1:5"
-	r = r.WithContext(lading.WithIdentity(r.Context(), lading.Identity{Subject: "alice"}))
-	return r, httpapi.Exchange{ID: "id1", Action: httpapi.ActionManifestPut, Repository: "acme/web", Status: 201,
+	return r, httpapi.Exchange{ID: "id1", Action: httpapi.ActionManifestPut, Repository: "acme/web", Subject: "alice", Status: 201,
 		In: 7, Out: 9, Began: time.Unix(1, 0).UTC(), Took: 1500 * time.Microsecond}
 }
 

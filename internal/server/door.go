@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/access"
+	"github.com/lading-dev/lading/internal/auth"
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/guard"
+	"github.com/lading-dev/lading/internal/httpapi"
+)
+
+// door is who may come in, and what for.
+type door struct {
+	access   guard.Access
+	rules    httpapi.Access // nil without rules
+	identify func(*http.Request) (lading.Identity, error)
+	base     func(context.Context) error
+}
+
+// openDoor makes a door of what the configuration says, or of a test's parts.
+func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (door, error) {
+	d := door{access: guard.Open{}}
+	if opt.Identify != nil {
+		d.identify = func(r *http.Request) (lading.Identity, error) { return opt.Identify(r), nil }
+	}
+	if opt.Access != nil {
+		d.access = opt.Access
+		return d, nil
+	}
+	if !cfg.Restricted() {
+		return d, nil
+	}
+	regranted := s.engine.Regranted
+	o := access.Options{Changed: regranted, Logger: s.log, Now: opt.Now}
+	if cfg.Auth.Htpasswd != "" {
+		users, err := auth.Open(cfg.Auth.Htpasswd, auth.Options{Changed: regranted, Logger: s.log})
+		if err != nil {
+			return d, err
+		}
+		d.identify, d.base, o.Known = users.Identify, signedIn, users.Known
+		s.background(users.Run)
+	}
+	rules, err := cfg.Access.Parsed()
+	if err != nil {
+		return d, err
+	}
+	o.Rules = access.Configured(rules)
+	store, err := access.Open(ctx, s.cat, o)
+	if err != nil {
+		return d, err
+	}
+	s.background(store.Run)
+	d.access, d.rules = store, guard.NewRules(store, store)
+	tellAdministration(rules, s.log)
+	return d, nil
+}
+
+// signedIn has clients sign in that ask at GET /v2/ whether they must: most of
+// them never would otherwise, not even where they are refused later.
+func signedIn(ctx context.Context) error {
+	if lading.IdentityFrom(ctx).Anonymous() {
+		return lading.ErrUnauthorized
+	}
+	return nil
+}
+
+// tellAdministration warns of rules that leave nobody to make others.
+func tellAdministration(rules []lading.AccessRule, log *slog.Logger) {
+	for _, r := range rules {
+		if r.Verbs.Has(lading.VerbAdmin) {
+			return
+		}
+	}
+	log.Warn("no rule in access.rules gives admin to anybody: rules can be changed only by those whom earlier rules let")
+}
