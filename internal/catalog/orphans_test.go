@@ -188,6 +188,7 @@ func TestOrphans(t *testing.T) {
 		{"deleted by hand", func(w *world, r string) {
 			puts(w, r, app, other, index)
 			w.Delete(r, index.Digest())
+			w.Delete(r, other.Digest())
 			w.Delete(r, app.Digest())
 			puts(w, r, app)
 		}, "app"},

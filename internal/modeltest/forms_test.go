@@ -70,7 +70,7 @@ func schedules(t *testing.T, s setup, first uint64, count int) {
 // mustMeet is what schedules are about: where one of these never happens, they
 // prove little.
 var mustMeet = []string{"410", "404", "put", "reset", "remove tag", "remove manifest", "remove repository", "remove range",
-	"page of a listing", "page of a delta", "restart", "page again", "delta given up", "refused change", "retype",
+	"page of a listing", "page of a delta", "restart", "page again", "delta given up", "refused change", "retype", "orphan removed",
 	"event synced", "event coalesced", "event bookmark", "event repository.state", "event manifest.state", "event tag.state",
 	"event repository.created", "event manifest.created", "event tag.created", "event manifest.updated", "event tag.updated",
 	"event repository.deleted", "event manifest.deleted", "event tag.deleted", "goaway drain", "stream CURSOR_EXPIRED", "stream NAME_UNKNOWN",

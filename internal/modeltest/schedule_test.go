@@ -246,6 +246,9 @@ func (r *run) step(s step) error {
 	case ask, askAgain, abandon, stream:
 		return r.ask(s.do, rng)
 	case purge:
+		if err := r.leaveOrphans(rng, repo); err != nil {
+			return err
+		}
 		return r.purge()
 	case age:
 		r.w.clock.advance(tombstones * time.Duration(1+rng.IntN(3)) / 2)
@@ -339,11 +342,35 @@ func (r *run) denied(rng *rand.Rand, repo string) error {
 	return r.expect(a, lading.CodeDenied, "denied change of %s", repo)
 }
 
+// leaveOrphans deletes an index after its children were pushed, with whatever
+// tags there are; some of them are then pushed again.
+func (r *run) leaveOrphans(rng *rand.Rand, repo string) error {
+	for _, i := range []int{0, 4, 6} {
+		if err := r.put(makeDocument(repo, i), nil); err != nil {
+			return err
+		}
+	}
+	d := makeDocument(repo, 6).digest
+	if err := r.expect(r.reg.deleteManifest(root, repo, d), r.truth.deleteManifest(repo, d), "delete %s@%.15s", repo, d); err != nil {
+		return err
+	}
+	for _, i := range []int{0, 4, 6} {
+		if rng.IntN(4) > 0 {
+			continue
+		}
+		if err := r.put(makeDocument(repo, i), []string{pick(rng, tagNames)}[:rng.IntN(2)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *run) purge() error {
 	r.logf("sweep")
 	if t := r.w.clock.Now().Add(-tombstones); t.After(r.purged) {
 		r.purged = t
 	}
+	r.w.met["orphan removed"] += r.truth.sweep()
 	return r.w.sweep()
 }
 

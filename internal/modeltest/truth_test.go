@@ -22,11 +22,13 @@ type repoTruth struct {
 	born      time.Time
 	manifests map[digest.Digest]*manifestTruth
 	tags      map[string]*tagTruth
+	orphans   map[digest.Digest]bool // what deleted indexes have left behind
 }
 
 type manifestTruth struct {
 	doc  *document
 	born time.Time
+	kept bool // it has, or has had, a tag
 }
 
 type tagTruth struct {
@@ -44,17 +46,19 @@ func (tr *truth) put(doc *document, tags []string, now time.Time) bool {
 		}
 	}
 	if r == nil {
-		r = &repoTruth{now, map[digest.Digest]*manifestTruth{}, map[string]*tagTruth{}}
+		r = &repoTruth{now, map[digest.Digest]*manifestTruth{}, map[string]*tagTruth{}, map[digest.Digest]bool{}}
 		tr.repos[doc.repo] = r
 	}
 	if r.manifests[doc.digest] == nil {
-		r.manifests[doc.digest] = &manifestTruth{doc, now}
+		r.manifests[doc.digest] = &manifestTruth{doc: doc, born: now}
 	}
+	delete(r.orphans, doc.digest)
 	for _, t := range tags {
 		if r.tags[t] == nil {
 			r.tags[t] = &tagTruth{born: now}
 		}
 		r.tags[t].to = doc.digest
+		r.manifests[doc.digest].kept = true
 	}
 	return true
 }
@@ -81,14 +85,50 @@ func (tr *truth) deleteManifest(repo string, d digest.Digest) lading.Code {
 	if r.manifests[d] == nil {
 		return lading.CodeManifestUnknown
 	}
+	if r.listed(d) {
+		return lading.CodeConflict
+	}
+	r.drop(d)
+	maps.DeleteFunc(r.tags, func(_ string, t *tagTruth) bool { return t.to == d })
+	return ""
+}
+
+// listed tells whether an index lists the manifest.
+func (r *repoTruth) listed(d digest.Digest) bool {
 	for _, m := range r.manifests {
 		if slices.Contains(m.doc.children, d) {
-			return lading.CodeConflict
+			return true
+		}
+	}
+	return false
+}
+
+// drop removes a manifest; its children may go later. What the manifests of a
+// schedule have as their subjects is never there.
+func (r *repoTruth) drop(d digest.Digest) {
+	for _, c := range r.manifests[d].doc.children {
+		if m := r.manifests[c]; m != nil && !m.kept {
+			r.orphans[c] = true
 		}
 	}
 	delete(r.manifests, d)
-	maps.DeleteFunc(r.tags, func(_ string, t *tagTruth) bool { return t.to == d })
-	return ""
+	delete(r.orphans, d)
+}
+
+// sweep removes what deleted indexes have left behind and nothing else keeps.
+func (tr *truth) sweep() (removed int) {
+	for _, r := range tr.repos {
+		for len(r.orphans) > 0 {
+			for d := range r.orphans {
+				delete(r.orphans, d)
+				if m := r.manifests[d]; m != nil && !m.kept && !r.listed(d) {
+					r.drop(d)
+					removed++
+				}
+			}
+		}
+	}
+	return removed
 }
 
 func (tr *truth) deleteRepository(repo string) lading.Code {

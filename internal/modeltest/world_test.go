@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -268,9 +269,22 @@ func (w *world) restart(i int) error {
 	return w.start(i)
 }
 
-// sweep removes what is due.
+// sweep removes what is due, and orphans whatever the time: the servers' own
+// sweepers keep them.
 func (w *world) sweep() error {
-	return w.servers[w.next()].Sweeper().Sweep(context.Background())
+	s := w.servers[w.next()]
+	if err := s.Sweeper().Sweep(context.Background()); err != nil {
+		return err
+	}
+	for shard := range s.Catalog().DB().Shards() {
+		for more := true; more; {
+			var err error
+			if _, more, err = s.Catalog().SweepOrphans(context.Background(), shard, math.MaxInt64); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // next takes turns between the servers.
