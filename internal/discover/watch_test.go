@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -264,7 +265,11 @@ var watchGrants = []lading.Grants{
 // changes, other grants, connections that break, and rings that are too small.
 func TestWatchConverges(t *testing.T) {
 	sqldbtest.EachURL(t, func(t *testing.T, fresh func(testing.TB) string) {
-		for seed := range uint64(12) {
+		seeds := uint64(6)
+		if os.Getenv("LADING_LONG") != "" {
+			seeds = 60
+		}
+		for seed := range seeds {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) { converge(t, fresh(t), seed) })
 		}
 	})
