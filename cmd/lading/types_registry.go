@@ -14,6 +14,7 @@ import (
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/arttype"
+	"github.com/lading-dev/lading/internal/cli"
 )
 
 const (
@@ -38,7 +39,11 @@ func (f *typesFlags) ask(ctx context.Context, method, path string, body []byte) 
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client, err := cli.SignedIn()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

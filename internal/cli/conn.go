@@ -36,6 +36,13 @@ func (f *connFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagFilename("ca-file", "pem", "crt")
 }
 
+// addBelow adds the flags for all commands below one.
+func (f *connFlags) addBelow(cmd *cobra.Command) {
+	own := &cobra.Command{}
+	f.add(own)
+	cmd.PersistentFlags().AddFlagSet(own.Flags())
+}
+
 // conn is the way to one registry.
 type conn struct {
 	place
@@ -61,6 +68,16 @@ func (f *connFlags) dial(p place) (*conn, error) {
 		Cache:      auth.NewCache(),
 		Credential: credentials.Credential(store),
 	}}, nil
+}
+
+// SignedIn is a client that signs in with what the Docker configuration and its
+// helpers have.
+func SignedIn() (*auth.Client, error) {
+	c, err := new(connFlags).dial(place{})
+	if err != nil {
+		return nil, err
+	}
+	return c.client, nil
 }
 
 func (f *connFlags) transport() (*http.Transport, error) {

@@ -82,13 +82,13 @@ func codeOf(err error) int {
 
 func codeOfError(code lading.Code) int {
 	switch code {
-	case lading.CodeNameUnknown, lading.CodeManifestUnknown, lading.CodeBlobUnknown:
+	case lading.CodeNameUnknown, lading.CodeManifestUnknown, lading.CodeBlobUnknown, lading.CodeRuleUnknown:
 		return ExitNotFound
 	case lading.CodeUnauthorized, lading.CodeDenied, lading.CodeConflict, lading.CodeTypeRefused:
 		return ExitDenied
 	case lading.CodeUnsupported, lading.CodeExtensionUnknown:
 		return ExitUnsupported
-	case lading.CodeParameterInvalid, lading.CodeNameInvalid, lading.CodeTagInvalid, lading.CodeCursorInvalid:
+	case lading.CodeParameterInvalid, lading.CodeNameInvalid, lading.CodeTagInvalid, lading.CodeCursorInvalid, lading.CodeRuleInvalid:
 		return ExitUsage
 	}
 	return ExitFailed

@@ -1,0 +1,72 @@
+package server_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+)
+
+// discard is a client that takes everything.
+type discard struct{ h http.Header }
+
+func (d discard) Header() http.Header         { return d.h }
+func (d discard) WriteHeader(int)             {}
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// BenchmarkAccess is a GET of a manifest that is in memory, without access
+// rules and with a password and 10,000 rules, in turns: over HTTP, and of the
+// handler alone.
+func BenchmarkAccess(b *testing.B) {
+	users := usersFile(b)
+	rules := []string{"user:root owner,admin registry", "user:ada reader namespace:acme"}
+	for i := range 10_000 {
+		rules = append(rules, fmt.Sprintf("user:u%d owner namespace:n%d", i, i))
+	}
+	open, shut := guardedBy(b, "", ""), guardedBy(b, "", users, rules...)
+	get := map[string][]func(){}
+	for _, g := range []*guarded{open, shut} {
+		g.fill("acme/web")
+		r := httptest.NewRequest("GET", "/v2/acme/web/manifests/v1", nil)
+		over, err := http.NewRequest("GET", g.web.URL+"/v2/acme/web/manifests/v1", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if g == shut {
+			r.SetBasicAuth("ada", passwordOfAll)
+			over.SetBasicAuth("ada", passwordOfAll)
+		}
+		h := g.srv.Handler()
+		get["handler"] = append(get["handler"], func() { h.ServeHTTP(discard{http.Header{}}, r) })
+		get["http"] = append(get["http"], func() {
+			res, err := http.DefaultClient.Do(over)
+			if err != nil || res.StatusCode != 200 {
+				b.Fatal(res, err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		})
+	}
+	for _, name := range []string{"handler", "http"} {
+		b.Run(name, func(b *testing.B) {
+			const batch = 100
+			var took [2][]time.Duration
+			for b.Loop() {
+				for i, fn := range get[name] {
+					began := time.Now()
+					for range batch {
+						fn()
+					}
+					took[i] = append(took[i], time.Since(began)/batch)
+				}
+			}
+			for i, unit := range []string{"open-ns/get", "rules-ns/get"} {
+				slices.Sort(took[i])
+				b.ReportMetric(float64(took[i][len(took[i])/2]), unit)
+			}
+		})
+	}
+}
