@@ -19,12 +19,48 @@ type paging struct {
 	pin       []int64 // the position, once the first page has set it
 	to        cursor  // where the kinds that are done have led
 	full, may lading.Grants
+	// within bounds what a difference shows.
+	within lading.Grants
 }
 
-// begin goes on with the difference to a cursor, or with the state of all.
-func (s *watch) begin(from *cursor) {
+// begin goes on with the state of everything.
+func (s *watch) begin() {
 	s.unfollow()
-	s.paging = &paging{from: from}
+	s.paging = &paging{within: lading.AllGrants()}
+}
+
+// difference goes on with the difference to a cursor. It first tells a cursor
+// that covers what the pages may show: whose connection breaks among them loses
+// nothing, and keeps nothing for ever, if it goes on from there.
+func (s *watch) difference(from cursor) error {
+	full, may, err := s.sets(from)
+	if err != nil {
+		return err
+	}
+	may = may.Union(s.grants)
+	if from.full, err = s.e.saveSet(s.ctx, full.Intersect(s.grants)); err != nil {
+		return err
+	}
+	if from.may, err = s.e.saveSet(s.ctx, may); err != nil {
+		return err
+	}
+	s.unfollow()
+	s.cur, s.paging = from, &paging{from: &from, within: may}
+	s.events = append(s.events, lading.Event{Control: lading.ControlCoalesced, Cursor: s.e.sealCursor(from)})
+	s.whole = len(s.events)
+	return nil
+}
+
+// sets are the grants that a cursor names.
+func (s *watch) sets(c cursor) (full, may lading.Grants, err error) {
+	err = s.e.cat.DB().View(s.ctx, func(q sqldb.Querier) (err error) {
+		if full, err = s.e.loadSet(s.ctx, q, c.full); err != nil {
+			return err
+		}
+		may, err = s.e.loadSet(s.ctx, q, c.may)
+		return err
+	})
+	return full, may, err
 }
 
 // catchUp tells a page. Behind the last one the stream follows the journal,
@@ -78,9 +114,7 @@ func (s *watch) arrive() (err error) {
 		return err
 	}
 	if !p.full.Equal(p.may) || !p.full.Equal(s.grants) {
-		from := s.cur
-		s.begin(&from)
-		return nil
+		return s.difference(s.cur)
 	}
 	if s.paged = nil; p.from != nil {
 		heads, _, err := s.e.j.Heads(s.ctx, s.e.cat.DB().Read())
@@ -105,7 +139,7 @@ func (s *watch) arrive() (err error) {
 func (s *watch) page(p *paging) (items []lading.Item, done bool, err error) {
 	kind := s.kinds[p.kind]
 	r := &request{q: lading.Query{Kind: kind, Scope: s.scope(kind), N: s.e.opt.Watch.Batch}, n: s.e.opt.Watch.Batch,
-		subject: s.subject, grants: s.grants, names: s.names, exact: !s.e.opt.faults.Newer}
+		subject: s.subject, grants: s.grants.Intersect(p.within), names: s.names, exact: !s.e.opt.faults.Newer}
 	if r.tok = p.tok; r.tok == nil {
 		r.from, r.pin = p.from, p.pin
 	}
@@ -128,14 +162,7 @@ func (s *watch) finish(p *paging, text string) error {
 	if !ok {
 		return lading.ErrInternal
 	}
-	var full, may lading.Grants
-	err := s.e.cat.DB().View(s.ctx, func(q sqldb.Querier) (err error) {
-		if full, err = s.e.loadSet(s.ctx, q, c.full); err != nil {
-			return err
-		}
-		may, err = s.e.loadSet(s.ctx, q, c.may)
-		return err
-	})
+	full, may, err := s.sets(c)
 	if err != nil {
 		return err
 	}

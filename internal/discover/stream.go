@@ -133,7 +133,7 @@ func (s *watch) tail() (idle bool, err error) {
 		s.bookmark = time.Now().Add(s.e.opt.Watch.Bookmark)
 		s.control(lading.ControlBookmark)
 	}
-	return true, nil
+	return len(rows) == 0, nil
 }
 
 // row tells a change, if it is one for this stream. The last event of a
@@ -171,11 +171,7 @@ func (s *watch) here() string {
 }
 
 func (s *watch) control(name lading.Control) {
-	ev := lading.Event{Control: name}
-	if name != lading.ControlCoalesced {
-		ev.Cursor = s.here()
-	}
-	s.events = append(s.events, ev)
+	s.events = append(s.events, lading.Event{Control: name, Cursor: s.here()})
 	s.whole = len(s.events)
 }
 
@@ -245,10 +241,7 @@ func (s *watch) regrant() (changed bool, err error) {
 		s.follow()
 		return true, nil
 	}
-	from := s.cur
-	s.begin(&from)
-	s.control(lading.ControlCoalesced)
-	return true, nil
+	return true, s.difference(s.since())
 }
 
 // coalesce gives up telling single changes.
@@ -257,10 +250,14 @@ func (s *watch) coalesce() error {
 		s.goaway(lading.GoawaySlow, 5*time.Second)
 		return nil
 	}
+	return s.difference(s.since())
+}
+
+// since is where the stream stands as a cursor to begin a difference from.
+func (s *watch) since() cursor {
 	from := s.cur
-	s.begin(&from)
-	s.control(lading.ControlCoalesced)
-	return nil
+	from.issued = s.current.UnixMicro()
+	return from
 }
 
 // follow begins to read the journal behind where the stream stands.

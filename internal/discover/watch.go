@@ -151,12 +151,13 @@ func (s *watch) open() error {
 		return err
 	}
 	if from == nil && s.q.Initial {
-		s.begin(nil)
+		s.begin()
 		return s.catchUp()
 	}
 	if behind {
-		s.begin(from)
-		s.control(lading.ControlCoalesced)
+		if err := s.difference(s.cur); err != nil {
+			return err
+		}
 		return s.catchUp()
 	}
 	s.follow()

@@ -40,9 +40,12 @@ type Follower struct {
 	j   *journal.Journal
 	opt Options
 
+	idle chan struct{} // sent to when a reader begins to wait
+
 	mu      sync.Mutex
 	readers interests
 	count   int
+	waiting int                // readers that have read everything there is
 	cancel  context.CancelFunc // stops the pump; nil when none runs
 	done    chan struct{}      // closed when the pump has ended
 	closed  bool
@@ -59,7 +62,7 @@ func New(cat *catalog.Catalog, opt Options) *Follower {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Follower{cat: cat, j: cat.Journal(), opt: opt, readers: newInterests()}
+	return &Follower{cat: cat, j: cat.Journal(), opt: opt, readers: newInterests(), idle: make(chan struct{}, 1)}
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -110,6 +113,7 @@ func (f *Follower) leave(r *Reader) {
 		return
 	}
 	r.left = true
+	r.busy()
 	f.readers.remove(r)
 	if f.count--; f.count == 0 && f.cancel != nil {
 		f.cancel()
@@ -131,7 +135,7 @@ func (f *Follower) pump(ctx context.Context, done chan struct{}) {
 	defer close(done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for began := false; ; {
+	for began := false; !began || f.awaited(ctx); {
 		changed, from := f.j.Changed(), time.Now()
 		if err := f.read(ctx, &began); err != nil && ctx.Err() == nil {
 			f.opt.Logger.Error("the journal could not be followed: it is tried again", "error", err)
@@ -143,6 +147,25 @@ func (f *Follower) pump(ctx context.Context, done chan struct{}) {
 		timer.Reset(f.opt.Poll)
 		if !wait(ctx, timer.C, changed) {
 			return
+		}
+	}
+}
+
+// awaited waits until a reader waits for changes: while all of them are busy
+// with what they have, nothing is read for them. It reports whether ctx has not
+// ended.
+func (f *Follower) awaited(ctx context.Context) bool {
+	for {
+		f.mu.Lock()
+		waiting := f.waiting > 0
+		f.mu.Unlock()
+		if waiting {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-f.idle:
 		}
 	}
 }
@@ -166,9 +189,9 @@ func (f *Follower) read(ctx context.Context, began *bool) error {
 		return err
 	}
 	f.mu.Lock()
-	at := append([]int64(nil), f.ring.pos...)
+	at, far := append([]int64(nil), f.ring.pos...), f.far(heads)
 	f.mu.Unlock()
-	if !*began || behind(heads, at) {
+	if !*began || far || behind(heads, at) {
 		f.restart(ctx, heads)
 		*began = true
 		return nil
@@ -186,7 +209,28 @@ func (f *Follower) read(ctx context.Context, began *bool) error {
 			f.append(ctx, shard, at[shard], rows)
 		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ring.seq = seqs(heads)
 	return nil
+}
+
+// far reports whether more rows have come than the ring holds: readers had
+// better read them by themselves.
+func (f *Follower) far(heads []journal.Head) bool {
+	n := int64(0)
+	for s, seq := range f.ring.seq {
+		n += heads[s].Seq - seq
+	}
+	return n > int64(f.opt.Rows)
+}
+
+func seqs(heads []journal.Head) []int64 {
+	out := make([]int64, len(heads))
+	for s, h := range heads {
+		out[s] = h.Seq
+	}
+	return out
 }
 
 // behind reports whether positions are ahead of the heads, or fewer.
@@ -214,6 +258,7 @@ func (f *Follower) restart(ctx context.Context, heads []journal.Head) {
 		return
 	}
 	f.ring.clear(pos)
+	f.ring.seq = seqs(heads)
 	for r := range f.readers.every {
 		r.fallOff()
 	}

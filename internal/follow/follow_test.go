@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func read(t *testing.T, r *follow.Reader, n int) (out []*follow.Row) {
 		}
 		out = append(out, rows...)
 		switch {
-		case more:
+		case more || len(rows) > 0:
 		case len(out) >= n:
 			return out
 		default:
@@ -124,6 +126,45 @@ func TestInterest(t *testing.T) {
 			if s != shard && p != 0 {
 				t.Errorf("the position of shard %d is %d", s, p)
 			}
+		}
+	})
+}
+
+// TestRests: while every reader is busy with what it has, the journal is not
+// read for them, and nothing is missed.
+func TestRests(t *testing.T) {
+	sqldbtest.EachURL(t, func(t *testing.T, fresh func(testing.TB) string) {
+		var looks atomic.Int64
+		w := catalogtest.Open(t, sqldb.Options{URL: fresh(t), Relaxed: true, Trace: func(sql string, _ []any) {
+			if strings.Contains(sql, "FROM head") {
+				looks.Add(1)
+			}
+		}}, catalog.Options{})
+		f := follow.New(w.Cat, follow.Options{Poll: time.Millisecond, Rows: 8})
+		t.Cleanup(f.Close)
+		r := f.Join(make([]int64, w.DB.Shards()), follow.Interest{All: true, Shard: -1})
+		<-r.Wake()
+		w.Put("a", spec{Name: "0"}, "t")
+		total := len(read(t, r, 3))
+		w.Put("a", spec{Name: "1"}, "t")
+		for n := 0; n == 0; total += n { // some rows, and no look at whether there are more
+			rows, _, err := r.Read(t.Context())
+			w.Must(err)
+			if n = len(rows); n == 0 {
+				<-r.Wake()
+			}
+		}
+		time.Sleep(20 * time.Millisecond) // what was begun ends
+		before := looks.Load()
+		for i := range 10 {
+			w.Put("a", spec{Name: fmt.Sprint("x", i)}, "t")
+		}
+		time.Sleep(20 * time.Millisecond)
+		if n := looks.Load() - before; n > 0 {
+			t.Errorf("%d looks for nobody", n)
+		}
+		if total += len(read(t, r, 10*3)); total != 3+11*3 {
+			t.Errorf("%d rows", total)
 		}
 	})
 }

@@ -22,6 +22,7 @@ type Reader struct {
 	needs  bool       // a row of interest waits in the ring
 	first  uint64     // the first such row
 	woken  []*waiting // where it does not wait any more
+	idle   bool       // it has read everything there is
 	left   bool
 }
 
@@ -42,6 +43,7 @@ func (r *Reader) Position() []int64 {
 func (r *Reader) need(n uint64) {
 	if r.inRing && !r.needs {
 		r.needs, r.first = true, n
+		r.busy()
 		r.signal()
 	}
 }
@@ -56,12 +58,36 @@ func (r *Reader) signal() {
 // fallOff sends the reader to the journal itself.
 func (r *Reader) fallOff() {
 	r.inRing, r.needs = false, false
+	r.busy()
 	r.signal()
+}
+
+// rest notes that the reader waits for more.
+func (r *Reader) rest() {
+	if r.idle || r.left {
+		return
+	}
+	r.idle = true
+	if r.f.waiting++; r.f.waiting == 1 {
+		select {
+		case r.f.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// busy notes that it does not.
+func (r *Reader) busy() {
+	if r.idle {
+		r.idle = false
+		r.f.waiting--
+	}
 }
 
 // Read returns what comes next, in order and by whole transactions, and whether
 // there may be more at once. Nothing, and no more, means that the reader has
-// caught up.
+// caught up: only then it may wait for Wake, for while no reader has, nothing
+// is read.
 //
 // Errors: ErrTrimmed; journal.ErrAhead when the journal does not reach so far.
 func (r *Reader) Read(ctx context.Context) (rows []*Row, more bool, err error) {
@@ -103,6 +129,9 @@ func (r *Reader) fromRing() (out []*Row, more, ok bool) {
 	r.needs = false
 	r.wait()
 	r.advance()
+	if len(out) == 0 {
+		r.rest()
+	}
 	return out, false, true
 }
 

@@ -9,13 +9,15 @@ type ring struct {
 	// pos is up to where each shard was read, start up to where rows are not
 	// held any more: a reader behind start must read by itself.
 	pos, start []int64
+	// seq is how many rows each shard had about then.
+	seq []int64
 }
 
 // clear forgets all rows and begins at the positions.
 func (g *ring) clear(pos []int64) {
 	clear(g.rows)
 	g.first, g.bytes = g.next, 0
-	g.pos, g.start = append([]int64(nil), pos...), append([]int64(nil), pos...)
+	g.pos, g.start, g.seq = append([]int64(nil), pos...), append([]int64(nil), pos...), nil
 }
 
 // push adds a row and returns its number; the oldest make room.
