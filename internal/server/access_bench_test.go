@@ -19,7 +19,8 @@ func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // BenchmarkAccess is a GET of a manifest that is in memory, without access
 // rules and with a password and 10,000 rules, in turns: over HTTP, and of the
-// handler alone.
+// handler alone. It tells the tenth percentile of turns of 20, which a busy
+// machine disturbs least.
 func BenchmarkAccess(b *testing.B) {
 	users := usersFile(b)
 	rules := []string{"user:root owner,admin registry", "user:ada reader namespace:acme"}
@@ -28,17 +29,15 @@ func BenchmarkAccess(b *testing.B) {
 	}
 	open, shut := guardedBy(b, "", ""), guardedBy(b, "", users, rules...)
 	get := map[string][]func(){}
-	for _, g := range []*guarded{open, shut} {
+	for _, g := range []*guarded{shut, open} {
 		g.fill("acme/web")
 		r := httptest.NewRequest("GET", "/v2/acme/web/manifests/v1", nil)
 		over, err := http.NewRequest("GET", g.web.URL+"/v2/acme/web/manifests/v1", nil)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if g == shut {
-			r.SetBasicAuth("ada", passwordOfAll)
-			over.SetBasicAuth("ada", passwordOfAll)
-		}
+		r.SetBasicAuth("ada", passwordOfAll) // which nobody looks at without rules
+		over.SetBasicAuth("ada", passwordOfAll)
 		h := g.srv.Handler()
 		get["handler"] = append(get["handler"], func() { h.ServeHTTP(discard{http.Header{}}, r) })
 		get["http"] = append(get["http"], func() {
@@ -52,7 +51,7 @@ func BenchmarkAccess(b *testing.B) {
 	}
 	for _, name := range []string{"handler", "http"} {
 		b.Run(name, func(b *testing.B) {
-			const batch = 100
+			const batch = 20
 			var took [2][]time.Duration
 			for b.Loop() {
 				for i, fn := range get[name] {
@@ -63,9 +62,9 @@ func BenchmarkAccess(b *testing.B) {
 					took[i] = append(took[i], time.Since(began)/batch)
 				}
 			}
-			for i, unit := range []string{"open-ns/get", "rules-ns/get"} {
+			for i, unit := range []string{"rules-ns/get", "open-ns/get"} {
 				slices.Sort(took[i])
-				b.ReportMetric(float64(took[i][len(took[i])/2]), unit)
+				b.ReportMetric(float64(took[i][len(took[i])/10]), unit)
 			}
 		})
 	}
