@@ -110,7 +110,7 @@ type Control string
 const (
 	ControlSynced    Control = "synced"    // what follows are changes as they happen
 	ControlBookmark  Control = "bookmark"  // nothing happened; here is a newer cursor
-	ControlCoalesced Control = "coalesced" // some changes are told together: PrevRev does not chain across
+	ControlCoalesced Control = "coalesced" // some changes are told together: PrevRev does not chain across; the cursor covers what they show
 	ControlGoaway    Control = "goaway"    // the stream ends: open another
 	ControlError     Control = "error"     // the stream ends with an error
 )
