@@ -112,6 +112,10 @@ func (vs *Verbs) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &names); err != nil {
 		return fmt.Errorf("verbs: want an array of names: %w", err)
 	}
+	*vs = 0
+	if len(names) == 0 {
+		return nil // of verbs that this version does not know
+	}
 	out, err := ParseVerbs(names...)
 	if err == nil {
 		*vs = out

@@ -36,6 +36,9 @@ func TestVerbs(t *testing.T) {
 	if err := json.Unmarshal([]byte(`["writer","delete"]`), &vs); err != nil || vs.String() != "list,pull,push,retag,delete" {
 		t.Error(vs, err)
 	}
+	if err := json.Unmarshal([]byte(`[]`), &vs); err != nil || vs != 0 {
+		t.Error(vs, err)
+	}
 	if err := json.Unmarshal([]byte(`["all"]`), &vs); err == nil {
 		t.Error("all is no verb")
 	}

@@ -90,18 +90,18 @@ func (g *GuardedRules) Explain(ctx context.Context, id lading.Identity, verb lad
 		return lading.AccessDecision{}, err
 	}
 	d := g.rules.Explain(id, verb, repo)
-	d.Rules = g.shown(ctx, d.Rules)
+	d.Rules = g.shown(ctx, d.Rules, verb)
 	return d, nil
 }
 
-// shown leaves out of rules that are about more than the caller administers
-// what else they are about.
-func (g *GuardedRules) shown(ctx context.Context, rules []lading.AccessRule) []lading.AccessRule {
+// shown leaves of rules that are about more than the caller administers only
+// that there is one, and for whom.
+func (g *GuardedRules) shown(ctx context.Context, rules []lading.AccessRule, verb lading.Verb) []lading.AccessRule {
 	mine, err := g.access.Granted(ctx, lading.VerbAdmin)
 	for i, r := range rules {
 		scope, wrong := lading.ScopeGrants(r.Scope)
 		if err != nil || wrong != nil || !scope.Subtract(mine).Empty() {
-			rules[i] = lading.AccessRule{Subject: r.Subject, Verbs: r.Verbs, Scope: "", Source: r.Source}
+			rules[i] = lading.AccessRule{Subject: r.Subject, Verbs: lading.Verbs(verb), Source: r.Source}
 		}
 	}
 	return rules

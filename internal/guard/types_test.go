@@ -151,7 +151,7 @@ func (s *seen) PutRule(ctx context.Context, _ string, _ []byte) (bool, error) {
 }
 func (s *seen) DeleteRule(ctx context.Context, _ string) error { return s.note(ctx) }
 func (s *seen) Explain(id lading.Identity, verb lading.Verb, repo string) lading.AccessDecision {
-	return lading.AccessDecision{Allowed: true, Rules: []lading.AccessRule{{ID: "wide", Scope: "registry"}, {ID: "own", Scope: "repository:a"}}}
+	return lading.AccessDecision{Allowed: true, Rules: []lading.AccessRule{{ID: "wide", Scope: "registry", Verbs: lading.Verbs(lading.VerbPull | lading.VerbDelete)}, {ID: "own", Scope: "repository:a"}}}
 }
 
 // TestAccessRules: rules are for those who administer something, and the store
@@ -181,7 +181,7 @@ func TestAccessRules(t *testing.T) {
 	}
 	g := NewRules(&seen{}, verbsBut{named("a")})
 	d, err := g.Explain(ada(), lading.Identity{}, lading.VerbPull, "a")
-	if err != nil || len(d.Rules) != 2 || d.Rules[0].ID != "" || d.Rules[1].ID != "own" {
+	if err != nil || len(d.Rules) != 2 || d.Rules[0].ID != "" || d.Rules[0].Scope != "" || d.Rules[0].Verbs != lading.Verbs(lading.VerbPull) || d.Rules[1].ID != "own" {
 		t.Errorf("%+v %v", d, err)
 	}
 	if _, err := g.Explain(ada(), lading.Identity{}, lading.VerbPull, "b"); !errors.Is(err, lading.ErrDenied) {
