@@ -104,7 +104,7 @@ func number(name string, otherwise int) int {
 
 // TestSchedulesDirect runs schedules in the process, on all processors.
 func TestSchedulesDirect(t *testing.T) {
-	count, parts := number("LADING_SCHEDULES", size(100, 300, 20_000)), runtime.GOMAXPROCS(0)
+	count, parts := number("LADING_SCHEDULES", size(50, 90, 20_000)), runtime.GOMAXPROCS(0)
 	if count < 1000 {
 		parts = 1
 	}
@@ -120,10 +120,10 @@ func TestSchedulesDirect(t *testing.T) {
 // PostgreSQL with two replicas.
 func TestSchedulesSQLite(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{}, 1_000_000_001, number("LADING_HTTP_SCHEDULES", size(100, 400, 7000)))
+	schedules(t, setup{}, 1_000_000_001, number("LADING_HTTP_SCHEDULES", size(30, 60, 7000)))
 }
 
 func TestSchedulesPostgres(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, number("LADING_HTTP_SCHEDULES", size(100, 300, 3000)))
+	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, number("LADING_HTTP_SCHEDULES", size(10, 20, 3000)))
 }
