@@ -142,7 +142,10 @@ func (r *run) takeEvent(w *follower, t told) error {
 		}
 	}
 	if t.id != "" {
-		w.last, w.pinned, w.seen = t.id, w.opened, true
+		w.last, w.seen = t.id, true
+		if t.name != string(lading.ControlCoalesced) { // that one is as old as what the stream began with
+			w.pinned = w.opened
+		}
 		w.chain, w.staged = maps.Clone(w.live), nil
 	}
 	switch lading.Control(t.name) {

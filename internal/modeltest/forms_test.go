@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -77,6 +78,20 @@ var mustMeet = []string{"410", "404", "put", "reset", "remove tag", "remove mani
 	"stream lost", "stream resumed", "stream behind a listing",
 	"HTTP 304", "HTTP 226", "HTTP full listing instead of a delta", "HTTP change in a stream", "HTTP stream resumed"}
 
+// TestMain lets more tests run beside each other than there are processors:
+// schedules wait for streams half of their time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // long tells whether the long forms were asked for.
 func long() bool { return os.Getenv("LADING_LONG") != "" || os.Getenv("LADING_SOAK") != "" }
 
@@ -104,8 +119,8 @@ func number(name string, otherwise int) int {
 
 // TestSchedulesDirect runs schedules in the process, on all processors.
 func TestSchedulesDirect(t *testing.T) {
-	count, parts := number("LADING_SCHEDULES", size(50, 90, 20_000)), runtime.GOMAXPROCS(0)
-	if count < 1000 {
+	count, parts := number("LADING_SCHEDULES", size(50, 400, 20_000)), runtime.GOMAXPROCS(0)
+	if count < parts*perWorld {
 		parts = 1
 	}
 	for i := range parts {
@@ -120,10 +135,10 @@ func TestSchedulesDirect(t *testing.T) {
 // PostgreSQL with two replicas.
 func TestSchedulesSQLite(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{}, 1_000_000_001, number("LADING_HTTP_SCHEDULES", size(30, 60, 7000)))
+	schedules(t, setup{}, 1_000_000_001, number("LADING_HTTP_SCHEDULES", size(30, 400, 7000)))
 }
 
 func TestSchedulesPostgres(t *testing.T) {
 	t.Parallel()
-	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, number("LADING_HTTP_SCHEDULES", size(10, 20, 3000)))
+	schedules(t, setup{postgres: true, replicas: 2}, 2_000_000_001, number("LADING_HTTP_SCHEDULES", size(10, 200, 3000)))
 }
