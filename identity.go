@@ -3,6 +3,7 @@ package lading
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // Identity is who is calling. The zero value is anonymous.
@@ -13,6 +14,48 @@ type Identity struct {
 	// Groups are the names of the groups that the caller is in, without
 	// "group:".
 	Groups []string
+	// Credential is what the caller has shown, where that says less than the
+	// caller may do: a token, a key, a certificate. Nil is a password, or
+	// nothing.
+	Credential *Credential
+}
+
+// Credential is what a caller shows instead of a password. What a caller may
+// do with it is what rules give the caller and the credential does not leave
+// out, as long as it holds.
+type Credential struct {
+	// ID names the credential in records. It is no secret, and nothing can be
+	// done with it.
+	ID string
+	// Bound is what the credential is limited to; nil is no limit.
+	Bound *Bound
+	// Expires is when it ends to hold; zero is never.
+	Expires time.Time
+}
+
+// Bound says for each verb, by Verb.Index, in which repositories a credential
+// is good for it.
+type Bound [VerbCount]Grants
+
+// Limit returns what is left of the grants for a verb, at that time, with the
+// credential; with nil, all.
+func (c *Credential) Limit(verb Verb, grants Grants, now time.Time) Grants {
+	if c == nil {
+		return grants
+	}
+	i := verb.Index()
+	if i < 0 || c.Expired(now) {
+		return Grants{}
+	}
+	if c.Bound == nil {
+		return grants
+	}
+	return grants.Intersect(c.Bound[i])
+}
+
+// Expired reports whether the credential does not hold any more; nil does.
+func (c *Credential) Expired(now time.Time) bool {
+	return c != nil && !c.Expires.IsZero() && !now.Before(c.Expires)
 }
 
 // Anonymous reports whether nobody is signed in.

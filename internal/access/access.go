@@ -25,16 +25,18 @@ import (
 type Options struct {
 	// Rules are those of the configuration, with their ids.
 	Rules []lading.AccessRule
-	// Known tells whether there is such a caller still; nil means always.
-	// Running streams of one who has gone see nothing any more.
-	Known func(subject string) bool
+	// Known tells whether there is such a caller still, and its credential is
+	// not revoked; nil means always. Running streams of one who has gone see
+	// nothing any more. It is not asked about who is anonymous.
+	Known func(lading.Identity) bool
 	// Changed is called after the rules have, whichever replica changed them;
 	// it must not block.
 	Changed func()
 	// Poll is how often the catalog is asked whether another replica changed
 	// rules; 0 means 250 ms.
 	Poll time.Duration
-	// Now is the clock of the record of changes; nil means time.Now.
+	// Now is the clock of the record of changes, and of credentials; nil means
+	// time.Now.
 	Now func() time.Time
 	// Logger is told when the rules cannot be read again; nil is nobody.
 	Logger *slog.Logger
@@ -70,23 +72,39 @@ func Open(ctx context.Context, cat *catalog.Catalog, opt Options) (*Store, error
 
 // Granted tells where the caller that the context names may do what the verb
 // says, now. It implements guard.Access.
+//
+// Errors: UNAUTHORIZED for a credential that has expired. A caller with it has
+// lost nothing and needs a new one; with no grants instead, a copy that follows
+// the registry would be told to remove all it has.
 func (s *Store) Granted(ctx context.Context, verb lading.Verb) (lading.Grants, error) {
 	id := lading.IdentityFrom(ctx)
-	if s.opt.Known != nil && !id.Anonymous() && !s.opt.Known(id.Subject) {
+	if s.opt.Known != nil && !id.Anonymous() && !s.opt.Known(id) {
 		return lading.Grants{}, nil
 	}
 	i := verb.Index()
 	if i < 0 {
 		return lading.Grants{}, nil
 	}
-	return s.current.Load().permissions(id)[i], nil
+	granted := s.current.Load().permissions(id)[i]
+	if id.Credential == nil {
+		return granted, nil
+	}
+	now := s.opt.Now()
+	if id.Credential.Expired(now) {
+		return lading.Grants{}, lading.ErrUnauthorized.With("the credential has expired: sign in again")
+	}
+	return id.Credential.Limit(verb, granted, now), nil
 }
 
-// Explain tells whether a caller may do something, and by which rules.
+// Explain tells whether a caller may do something, and by which rules. A
+// credential that is not good for it leaves none.
 func (s *Store) Explain(id lading.Identity, verb lading.Verb, repo string) lading.AccessDecision {
 	d := lading.AccessDecision{Subject: id.Subject, Verb: verb.String(), Repository: repo, Rules: []lading.AccessRule{}}
 	if id.Anonymous() {
 		d.Subject = lading.SubjectAnonymous
+	}
+	if !id.Credential.Limit(verb, lading.AllGrants(), s.opt.Now()).Contains(repo) {
+		return d
 	}
 	st := s.current.Load()
 	for _, subject := range id.Subjects() {

@@ -280,7 +280,7 @@ func must[T any](v T, err error) T {
 func TestUnknownCaller(t *testing.T) {
 	w := &world{World: catalogtest.Open(t, sqldb.Options{URL: sqldbtest.SQLite(t), Relaxed: true}, catalog.Options{})}
 	gone := false
-	s := w.open(Options{Known: func(string) bool { return !gone }})
+	s := w.open(Options{Known: func(lading.Identity) bool { return !gone }})
 	if g, _ := s.Granted(as("user:root"), lading.VerbList); !g.All() {
 		t.Error(g)
 	}

@@ -63,25 +63,15 @@ func (e *Engine) Watch(ctx context.Context, q lading.WatchQuery) (lading.Stream,
 }
 
 // Regranted wakes all streams to ask again what their callers may see.
-func (e *Engine) Regranted() {
-	e.regrant.Lock()
-	defer e.regrant.Unlock()
-	close(e.regranted)
-	e.regranted = make(chan struct{})
-}
-
-func (e *Engine) regrants() <-chan struct{} {
-	e.regrant.Lock()
-	defer e.regrant.Unlock()
-	return e.regranted
-}
+func (e *Engine) Regranted() { e.follower.WakeAll() }
 
 // streamKinds is the order in which state is told, kind by kind. The first
 // kind's delta tells of repositories as a whole.
 var streamKinds = []lading.Kind{lading.KindManifests, lading.KindTags, lading.KindRepositories}
 
 func (e *Engine) newStream(ctx context.Context, q lading.WatchQuery) (*watch, error) {
-	s := &watch{e: e, ctx: ctx, q: q, view: q.View(), subject: lading.IdentityFrom(ctx).Subject, names: nameScope(q.Scope)}
+	s := &watch{e: e, ctx: ctx, q: q, view: q.View(), subject: lading.IdentityFrom(ctx).Subject, names: nameScope(q.Scope),
+		wake: make(chan struct{}, 1), release: func() bool { return true }}
 	for _, k := range streamKinds {
 		if len(q.Kinds) == 0 || slices.Contains(q.Kinds, k) {
 			s.kinds = append(s.kinds, k)
@@ -104,6 +94,9 @@ func (e *Engine) newStream(ctx context.Context, q lading.WatchQuery) (*watch, er
 	s.bind = bindOf(s.subject, lading.Query{Kind: s.boundKind(), Scope: q.Scope})
 	now := time.Now()
 	s.ends = now.Add(e.opt.Watch.MaxAge + rand.N(e.opt.Watch.MaxAge))
+	if c := lading.IdentityFrom(ctx).Credential; c != nil && !c.Expires.IsZero() && c.Expires.Before(s.ends) {
+		s.ends = c.Expires // and the client comes back with a new one
+	}
 	s.bookmark = now.Add(e.opt.Watch.Bookmark)
 	return s, nil
 }

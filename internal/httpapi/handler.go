@@ -215,7 +215,7 @@ func (h *handler) identified(w *response, r *http.Request, q Request) error {
 		if err != nil {
 			return err
 		}
-		if !id.Anonymous() {
+		if !id.Anonymous() || id.Credential != nil {
 			r = r.WithContext(lading.WithIdentity(r.Context(), id))
 		}
 	}

@@ -41,7 +41,8 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 		if err != nil {
 			return d, err
 		}
-		d.identify, d.base, o.Known = users.Identify, signedIn, users.Known
+		d.identify, d.base = users.Identify, signedIn
+		o.Known = func(id lading.Identity) bool { return users.Known(id.Subject) }
 		s.background(users.Run)
 	}
 	rules, err := cfg.Access.Parsed()
