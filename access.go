@@ -27,16 +27,19 @@ const (
 	// VerbAdmin is to say who may do what and, for the whole registry, which
 	// types of artifacts there are and are taken.
 	VerbAdmin
+	// VerbAudit is to read who did what: those who watch over administrators
+	// need not be some.
+	VerbAudit
 )
 
 // verbNames are the names of the verbs, in the order of their bits.
-var verbNames = [...]string{"list", "pull", "push", "retag", "delete", "admin"}
+var verbNames = [...]string{"list", "pull", "push", "retag", "delete", "admin", "audit"}
 
 // VerbCount is the number of verbs: the length of an array by Verb.Index.
 const VerbCount = len(verbNames)
 
 // roles are verbs that go together, by the names under which rules give them.
-// None has admin: that is always said.
+// None has admin or audit: those are always said.
 var roles = []struct {
 	name  string
 	verbs Verbs

@@ -35,8 +35,9 @@ A rule says who may do what and where:
 
   SUBJECT  user:NAME, service:NAME, group:NAME, authenticated (who is signed
            in) or anonymous (everyone)
-  VERBS    some of list, pull, push, retag, delete, admin, separated by commas;
-           reader is list,pull, writer also push,retag, owner also delete
+  VERBS    some of list, pull, push, retag, delete, admin, audit, separated by
+           commas; reader is list,pull, writer also push and retag, owner also
+           delete
   SCOPE    registry, namespace:NAME (that repository and all below it),
            repository:NAME or prefix:TEXT (all names that begin so)`
 
@@ -99,7 +100,7 @@ func accessCommand(env Env) *cobra.Command {
 		Use: "explain USER VERB REPOSITORY", Short: "Tell which rule decides", Args: cobra.ExactArgs(3),
 		Long: `Tells which rules let a user do something in a repository. USER is the name of a
 user, user:NAME, service:NAME or anonymous; VERB is list, pull, push, retag,
-delete or admin. Ends with 4 when it may not be done.`,
+delete, admin or audit. Ends with 4 when it may not be done.`,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.explain(ctx, s, args) }),
 	}
 	explain.Flags().StringArrayVar(&f.groups, "group", nil, "a `GROUP` that the user is in; may be repeated")
