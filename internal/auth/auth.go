@@ -1,5 +1,6 @@
 // Package auth finds out who is calling: by the name and password of a
-// request, out of an htpasswd file. It says nothing of what a caller may do.
+// request, out of an htpasswd file or of accounts that others keep, or by an
+// API token of these. It says nothing of what a caller may do.
 //
 // What is secret stays here: no error, no log line and no identity has a
 // password or a hash in it, and what a request is answered, and how long that
@@ -30,6 +31,9 @@ type Options struct {
 	Remember time.Duration
 	// Poll is how often Run looks at the file; 0 means 1 s.
 	Poll time.Duration
+	// Accounts are users and API tokens beside those of the file; of a name
+	// that both have, the file's counts. Nil is none.
+	Accounts Accounts
 }
 
 // maxWaiting is how many requests wait for their password to be looked at. It
@@ -40,8 +44,9 @@ const maxWaiting = 128
 // itself goes by the first 72.
 const maxPassword = 1024
 
-// Basic knows users by HTTP Basic authentication (RFC 7617). Its methods may be
-// called from any number of goroutines.
+// Basic knows users by HTTP Basic authentication (RFC 7617), and API tokens also
+// as bearer tokens (RFC 6750). Its methods may be called from any number of
+// goroutines.
 type Basic struct {
 	path    string
 	opt     Options
@@ -54,7 +59,7 @@ type Basic struct {
 	computed atomic.Int64 // hashes, for tests
 }
 
-// Open reads the htpasswd file.
+// Open reads the htpasswd file. An empty path is no file.
 //
 // Errors: those of the file, with its lines.
 func Open(path string, opt Options) (*Basic, error) {
@@ -73,9 +78,15 @@ func Open(path string, opt Options) (*Basic, error) {
 	if opt.Poll == 0 {
 		opt.Poll = time.Second
 	}
+	if opt.Accounts == nil {
+		opt.Accounts = none{}
+	}
 	// Half of the processors, so that signing in does not stop all else.
 	b := &Basic{path: path, opt: opt, keyed: newKeyed(), turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
-	f, err := read(path)
+	f, err := parse("", nil)
+	if path != "" {
+		f, err = read(path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +108,34 @@ func (b *Basic) Identify(r *http.Request) (lading.Identity, error) {
 	}
 	f, key := b.file.Load(), b.keyed.sum("", said[0])
 	if id, ok := f.verified.get(key, b.opt.Now()); ok {
-		return id, nil
+		if id, ok = b.still(id); ok {
+			return id, nil
+		}
 	}
-	user, password, ok := r.BasicAuth()
-	if !ok || len(password) > maxPassword {
+	name, secret, ok := b.said(r)
+	if !ok {
 		return lading.Identity{}, lading.ErrUnauthorized
 	}
-	return b.check(r.Context(), f, key, user, password, r.RemoteAddr)
+	return b.check(r.Context(), f, key, name, secret, r.RemoteAddr)
 }
 
-// Known tells whether there is still such a user.
+// still tells whether what was right is right: who is an account may have been
+// changed since, and then what it shows is looked at again.
+func (b *Basic) still(id lading.Identity) (lading.Identity, bool) {
+	if id.Credential == nil {
+		return id, true // of the file, and remembered no longer than that
+	}
+	if id.Credential.Expired(b.opt.Now()) {
+		return id, false
+	}
+	id, ok := b.opt.Accounts.Current(id)
+	if ok {
+		b.opt.Accounts.Used(id)
+	}
+	return id, ok
+}
+
+// Known tells whether there is still such a user in the file.
 func (b *Basic) Known(subject string) bool {
 	_, ok := b.file.Load().bySubject[subject]
 	return ok
@@ -130,7 +159,7 @@ func (b *Basic) Run(ctx context.Context) {
 // users of before stay.
 func (b *Basic) Refresh() {
 	old := b.file.Load()
-	if old.fresh(b.path) {
+	if b.path == "" || old.fresh(b.path) {
 		return
 	}
 	f, err := read(b.path)

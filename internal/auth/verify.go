@@ -8,13 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"github.com/lading-dev/lading"
 )
 
-// check tells who has this name and password, which are those of the header
-// that the key is of.
+// check tells who has this name and password, or this token, which are those of
+// the header that the key is of.
 func (b *Basic) check(ctx context.Context, f *file, key digest, name, password, remote string) (lading.Identity, error) {
 	// Many connections of one client begin at once: one of them asks.
 	turn, first := f.verified.begin(key)
@@ -26,7 +24,11 @@ func (b *Basic) check(ctx context.Context, f *file, key digest, name, password, 
 			return lading.Identity{}, ctx.Err()
 		}
 	}
-	turn.identity, turn.err = b.first(f, name, password, remote)
+	if b.opt.Accounts.IsToken(password) {
+		turn.identity, turn.err = b.firstToken(password)
+	} else {
+		turn.identity, turn.err = b.first(f, name, password, remote)
+	}
 	f.verified.end(key, turn, b.opt.Now().Add(b.opt.Remember))
 	return turn.identity, turn.err
 }
@@ -37,14 +39,12 @@ func (b *Basic) first(f *file, name, password, remote string) (lading.Identity, 
 	if wait := b.slow.begin(b.opt.Now(), pair, place); wait > 0 {
 		return lading.Identity{}, tooMany(wait)
 	}
-	defer b.waiting.Add(-1)
-	if b.waiting.Add(1) > maxWaiting {
+	var id lading.Identity
+	ok := false
+	if err := b.compute(func() { id, ok = b.compare(f, name, password) }); err != nil {
 		b.slow.undo(pair, place) // it was not looked at
-		return lading.Identity{}, tooMany(time.Second)
+		return lading.Identity{}, err
 	}
-	b.turns <- struct{}{}
-	defer func() { <-b.turns }()
-	id, ok := b.compare(f, name, password)
 	if !ok {
 		return lading.Identity{}, lading.ErrUnauthorized.With("the user name or the password is wrong")
 	}
@@ -52,23 +52,69 @@ func (b *Basic) first(f *file, name, password, remote string) (lading.Identity, 
 	return id, nil
 }
 
+// firstToken checks an API token that was not seen before. It is not slowed: a
+// token of 256 bits cannot be guessed, and to look for one costs nothing, while
+// a job that comes with an old one again and again would hold up all others of
+// its address.
+func (b *Basic) firstToken(token string) (lading.Identity, error) {
+	id, ok := b.opt.Accounts.Token(token)
+	if !ok {
+		return lading.Identity{}, lading.ErrUnauthorized.With("the API token is not valid: it is mistyped, revoked or has expired")
+	}
+	b.opt.Accounts.Used(id)
+	return id, nil
+}
+
+// compute runs something that takes long by purpose, not too many at once.
+//
+// Errors: TOOMANYREQUESTS where too many wait.
+func (b *Basic) compute(fn func()) error {
+	defer b.waiting.Add(-1)
+	if b.waiting.Add(1) > maxWaiting {
+		return tooMany(time.Second)
+	}
+	b.turns <- struct{}{}
+	defer func() { <-b.turns }()
+	b.computed.Add(1)
+	fn()
+	return nil
+}
+
+// Hash makes a hash of a password, behind the passwords that are compared.
+//
+// Errors: TOOMANYREQUESTS where too many wait.
+func (b *Basic) Hash(password string) (h Hash, err error) {
+	err = b.compute(func() { h = NewHash(password) })
+	return h, err
+}
+
 // compare computes one hash in any case: for a user that there is not, that of
 // another one, always the same, so that the time tells nothing.
 func (b *Basic) compare(f *file, name, password string) (lading.Identity, bool) {
-	b.computed.Add(1)
+	var id lading.Identity
+	var h Hash
 	i, known := f.byName[name]
-	if !known {
-		if len(f.users) == 0 {
-			return lading.Identity{}, false
-		}
-		sum := b.keyed.sum(name, "")
-		i = int(binary.BigEndian.Uint64(sum[:]) % uint64(len(f.users)))
+	if known {
+		id, h = f.users[i].identity, f.users[i].hash
+	} else {
+		id, h, known = b.opt.Accounts.Password(name)
 	}
-	right := bcrypt.CompareHashAndPassword(f.users[i].hash, []byte(password)) == nil
-	if !known || !right {
-		return lading.Identity{}, false
+	known = known && !h.Zero()
+	if h.Zero() {
+		h = b.decoy(f, name)
 	}
-	return f.users[i].identity, true
+	return id, h.matches(password) && known
+}
+
+// decoy is the hash of somebody else, out of the file or of the accounts, as
+// likely as there are users.
+func (b *Basic) decoy(f *file, name string) Hash {
+	sum := b.keyed.sum(name, "")
+	n, mine := binary.BigEndian.Uint64(sum[:]), uint64(len(f.users))
+	if all := mine + uint64(b.opt.Accounts.Count()); all > 0 && n%all < mine {
+		return f.users[n%mine].hash
+	}
+	return b.opt.Accounts.Decoy(n)
 }
 
 // digest names a header with a password, or a name, without telling it.
