@@ -42,6 +42,8 @@ func mistakes(c Config) Mistakes {
 	if c.HTTP.MaxHeader < 4<<10 || c.HTTP.MaxHeader > 1<<20 {
 		m.add("http.max_header", "%v is out of bounds: 4KiB to 1MiB", c.HTTP.MaxHeader)
 	}
+	m.outside(c.HTTP)
+	m.tls(c.TLS)
 	m.limits(c.Limits)
 	m.retention(c.Retention)
 	m.tracing(c.Tracing)
@@ -54,9 +56,7 @@ func mistakes(c Config) Mistakes {
 func (m *Mistakes) listen(c Config) {
 	host, ok := m.address("listen", c.Listen)
 	if ok && !c.Public() && !loopback(host) {
-		m.add("listen", "%q can be reached from other machines, and callers are not authenticated: "+
-			"set auth.htpasswd and access.rules, listen on a loopback address (127.0.0.1, [::1], localhost), or set insecure_no_auth: true, or --insecure-no-auth, "+
-			"to let everyone who can reach it push and delete", c.Listen)
+		m.add("listen", "%q can be reached from other machines, and %s", c.Listen, c.NotPublic())
 	}
 }
 
@@ -91,6 +91,9 @@ func (m *Mistakes) limits(l Limits) {
 	m.count("limits.connections", l.Connections)
 	m.count("limits.requests", l.Requests)
 	m.count("limits.streams", l.Streams)
+	m.count("limits.held_per_caller", l.HeldPerCaller)
+	m.count("limits.held_per_address", l.HeldPerAddress)
+	m.rates(l.Rates)
 }
 
 func (m *Mistakes) count(key string, n int) {

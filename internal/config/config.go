@@ -33,13 +33,14 @@ type Config struct {
 	Durability Durability
 	// InsecureNoAuth (insecure_no_auth) allows an address that other machines
 	// can reach although callers are not authenticated: everyone who reaches
-	// it may push and delete. The flag --insecure-no-auth sets it.
+	// it may push and delete. It allows one without TLS as well, where passwords
+	// go over the network as they are. The flag --insecure-no-auth sets it.
 	InsecureNoAuth bool
 
 	// BehindTLSProxy (behind_tls_proxy) tells that a proxy in front speaks TLS
-	// with the clients. Without it, passwords on an address that other machines
-	// can reach go over the network as they are, and the log says so. The flag
-	// --behind-tls-proxy sets it.
+	// with the clients; name it in http.trusted_proxies. Where callers sign in,
+	// an address that other machines can reach is served only with it, or with
+	// the keys of tls. The flag --behind-tls-proxy sets it.
 	BehindTLSProxy bool
 
 	Auth      Auth
@@ -48,6 +49,7 @@ type Config struct {
 	Catalog   Catalog
 	Manifests Manifests
 	HTTP      HTTP
+	TLS       TLS
 	Limits    Limits
 	Retention Retention
 	Log       Log
@@ -163,12 +165,86 @@ type HTTP struct {
 	// whole URLs, from the request's Host, for old clients that cannot follow
 	// a path.
 	AbsoluteLocations bool
+	// URL (http.url) is how clients reach the registry, such as
+	// https://reg.example, where that cannot be told from their requests. It is
+	// in Location headers with http.absolute_locations, in events, and where
+	// clients are told to sign in. Empty means the way that each request took.
+	URL string
+	// TrustedProxies (http.trusted_proxies) are the addresses of proxies in
+	// front, separated by commas, such as "10.0.0.2, 10.1.0.0/16". Their
+	// X-Forwarded-For, -Proto and -Host tell the client's address, its scheme
+	// and host. From anybody else such headers count for nothing. The proxies
+	// must set them, or remove what clients wrote there.
+	TrustedProxies string
+	// Forwarded (http.forwarded) is the kind of header that trusted proxies
+	// write: x-forwarded, or standard, the header Forwarded of RFC 7239. The
+	// other kind counts for nothing.
+	Forwarded ForwardedHeader
 	// OCIDrafts (http.oci_drafts) answers what is proposed for the
 	// distribution-spec and not part of it yet: the repositories of a
 	// namespace, the history of a tag, tags as an image index. They may change
 	// as the proposals do.
 	OCIDrafts bool
 }
+
+// ForwardedHeader is a kind of header by which proxies tell of clients.
+type ForwardedHeader string
+
+// The headers of proxies.
+const (
+	XForwarded        ForwardedHeader = "x-forwarded" // X-Forwarded-For, -Proto, -Host
+	StandardForwarded ForwardedHeader = "standard"    // Forwarded (RFC 7239)
+)
+
+// TLS says whether the registry itself speaks TLS, with which certificates, and
+// what it asks of clients. It does where a certificate or ACME hosts are named.
+type TLS struct {
+	// Certificate (tls.certificate) is a PEM file with the certificate of the
+	// server and then those between it and its CA. It is read again when it
+	// changes, without an end to connections; so are the other files here.
+	Certificate string
+	// Key (tls.key) is a PEM file with the key of tls.certificate.
+	Key string
+	// ACMEHosts (tls.acme_hosts) are the names, separated by commas, to get
+	// certificates for by ACME: the CA connects to port 443 of each, which must
+	// lead here. Naming them accepts the terms of the CA. Keys and certificates
+	// are kept in the data directory, under acme.
+	ACMEHosts string
+	// ACMEEmail (tls.acme_email) is told the CA, which may warn there.
+	ACMEEmail string
+	// ACMEDirectory (tls.acme_directory) is the URL of the CA's ACME directory.
+	// Empty means Let's Encrypt.
+	ACMEDirectory string
+	// ACMECA (tls.acme_ca) is a PEM file with the CA of the ACME server's own
+	// certificate, for one inside of a company. Empty means those of the system.
+	ACMECA string
+	// ClientCA (tls.client_ca) is a PEM file with the CAs of clients'
+	// certificates. A client that shows one of another CA is not let in. Empty
+	// means that clients are asked for none.
+	ClientCA string
+	// ClientAuth (tls.client_auth) is what is asked of clients where
+	// tls.client_ca is set: request, they may show a certificate; require, who
+	// shows none is not let in.
+	ClientAuth ClientAuth
+	// ClientCRL (tls.client_crl) is a file with lists of certificates that the
+	// CAs of tls.client_ca have revoked, PEM or DER. Empty means none.
+	ClientCRL string
+	// ClientSubjects (tls.client_subjects) are rules that say whom a client's
+	// certificate stands for, a line each: a field (cn, uri, email, dns), a
+	// pattern, a subject and any groups, such as "uri
+	// spiffe://acme.example/sa/* service:* group:robots". The first that fits
+	// holds; without one a certificate stands for nobody.
+	ClientSubjects string
+}
+
+// ClientAuth is what is asked of clients.
+type ClientAuth string
+
+// What may be asked of clients.
+const (
+	RequestCertificate ClientAuth = "request" // one is looked at if there is one
+	RequireCertificate ClientAuth = "require" // no connection without one
+)
 
 // Limits bound what clients may take together, and one upload alone.
 type Limits struct {
@@ -188,6 +264,46 @@ type Limits struct {
 	// BlobSize (limits.blob_size) is the size of the largest blob accepted;
 	// 0B means that there is no limit. A manifest may have 4 MiB, always.
 	BlobSize ByteSize
+	// HeldPerCaller (limits.held_per_caller) is how many streams of changes and
+	// deltas that wait one caller may have open at a time, 1 to 1000000. A
+	// caller is who is signed in, or else an address; addresses of this machine
+	// are not bounded. Further ones are answered 429.
+	HeldPerCaller int
+	// HeldPerAddress (limits.held_per_address) is how many all callers of one
+	// address may have open together, 1 to 1000000.
+	HeldPerAddress int
+	// RequireCursor (limits.require_cursor) refuses with 428 a listing that
+	// could have a cursor and says neither since= nor If-None-Match: who has
+	// none yet writes since=none. So nobody reads everything again and again
+	// only because it did not keep where it was.
+	RequireCursor bool
+	// Rates are of one caller.
+	Rates Rates
+}
+
+// Rates are how fast one caller may ask, by what for: N/s, N/m or N/h, with
+// "burst N" for how many may come at once, N itself without, or off. What is
+// more is answered 429 and told when to try again. A caller is who is signed
+// in, or else an address, of IPv6 the network of 64 bits; all who sign in from
+// one address have ten times as much together. Addresses of this machine are
+// not bounded.
+type Rates struct {
+	// Pull (limits.rates.pull) is for reads of manifests, blobs and referrers,
+	// and for everything that is not one of the others.
+	Pull Rate
+	// Push (limits.rates.push) is for requests that write.
+	Push Rate
+	// List (limits.rates.list) is for questions about what there is: listings,
+	// deltas, streams when they are opened, searches.
+	List Rate
+	// Sync (limits.rates.sync) counts the rows that are read to answer those:
+	// a listing of ten thousand tags is ten thousand. It is charged afterwards,
+	// so that no answer is broken off, and the next question waits; who
+	// presents a cursor has as much again.
+	Sync Rate
+	// SignIn (limits.rates.sign_in) is for attempts to sign in, of an address,
+	// whoever is named; who is signed in already does not count.
+	SignIn Rate
 }
 
 // Retention says how long traces of the past are kept. What is live never
@@ -265,8 +381,16 @@ func Default() Config {
 			DrainTime:     6 * time.Second,
 			MaxHeader:     64 << 10,
 			OCIDrafts:     true,
+			Forwarded:     XForwarded,
 		},
-		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000},
+		TLS:    TLS{ClientAuth: RequestCertificate},
+		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000, HeldPerCaller: 2000, HeldPerAddress: 5000, Rates: Rates{
+			Pull:   Rate{2000, time.Second, 20_000},
+			Push:   Rate{1000, time.Second, 10_000},
+			List:   Rate{1000, time.Second, 10_000},
+			Sync:   Rate{50_000, time.Second, 1_000_000},
+			SignIn: Rate{20, time.Second, 200},
+		}},
 		Retention: Retention{
 			Journal:    30 * 24 * time.Hour,
 			Tombstones: 90 * 24 * time.Hour,

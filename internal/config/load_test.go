@@ -65,7 +65,8 @@ catalog: {url: "postgres://u:p@db/lading", shards: 4}
 http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true, oci_drafts: false}
 retention: {journal: 10d, tombstones: 20d, uploads: 1h30m, orphans: 2h}
 manifests: {sparse: allow}
-limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB}
+limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB, held_per_caller: 8, held_per_address: 9, require_cursor: true,
+  rates: {pull: 1/s, push: 2/m, list: 3/h, sync: 4/s burst 5, sign_in: off}}
 log: {level: debug, format: json, access: false}
 tracing: {endpoint: "https://otel.example/x", sample: 1}
 `
@@ -79,9 +80,12 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 			DrainTime: 25 * time.Second,
 			MaxHeader: 1 << 20, AbsoluteLocations: true},
 		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute, Orphans: 2 * time.Hour},
-		Limits:    config.Limits{Connections: 5, Requests: 6, Streams: 7, BlobSize: 7 << 30},
-		Log:       config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
-		Tracing:   config.Tracing{Endpoint: "https://otel.example/x", Sample: 1},
+		Limits: config.Limits{Connections: 5, Requests: 6, Streams: 7, BlobSize: 7 << 30,
+			HeldPerCaller: 8, HeldPerAddress: 9, RequireCursor: true,
+			Rates: config.Rates{Pull: config.Rate{Count: 1, Per: time.Second, Burst: 1}, Push: config.Rate{Count: 2, Per: time.Minute, Burst: 2},
+				List: config.Rate{Count: 3, Per: time.Hour, Burst: 3}, Sync: config.Rate{Count: 4, Per: time.Second, Burst: 5}}},
+		Log:     config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
+		Tracing: config.Tracing{Endpoint: "https://otel.example/x", Sample: 1},
 	}
 	got, err := config.Parse("f", []byte(text))
 	if err != nil {

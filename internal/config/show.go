@@ -11,16 +11,18 @@ import (
 func (c Config) Text() string {
 	c.Catalog.URL = c.Catalog.withoutSecrets()
 	var b strings.Builder
-	group := ""
+	var before []string // the groups of the last key
 	for _, key := range topFirst(Keys()) {
-		name, indent := key, ""
-		if g, rest, ok := strings.Cut(key, "."); ok {
-			if name, indent = rest, "  "; g != group {
-				group = g
-				fmt.Fprintf(&b, "%s:\n", g)
+		parts := strings.Split(key, ".")
+		groups, name := parts[:len(parts)-1], parts[len(parts)-1]
+		for i, g := range groups {
+			if i >= len(before) || before[i] != g {
+				fmt.Fprintf(&b, "%s%s:\n", strings.Repeat("  ", i), g)
+				before = nil
 			}
 		}
-		fmt.Fprintf(&b, "%s%s: %s\n", indent, name, c.Value(key))
+		before = groups
+		fmt.Fprintf(&b, "%s%s: %s\n", strings.Repeat("  ", len(groups)), name, c.Value(key))
 	}
 	return b.String()
 }

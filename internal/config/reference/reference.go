@@ -30,7 +30,7 @@ func reference(file string) (string, error) {
 		return "", fmt.Errorf("read the comments: %w", err)
 	}
 	structs := structsOf(f)
-	w := writer{left: map[string]bool{}}
+	w := writer{left: map[string]bool{}, structs: structs}
 	for _, key := range config.Keys() {
 		w.left[key] = true
 	}
@@ -78,9 +78,10 @@ func typeName(f *ast.Field) string {
 }
 
 type writer struct {
-	b    strings.Builder
-	left map[string]bool // keys that are still to be told
-	err  error
+	b       strings.Builder
+	left    map[string]bool // keys that are still to be told
+	structs map[string]structure
+	err     error
 }
 
 // group writes a group of keys under its own heading.
@@ -88,6 +89,12 @@ func (w *writer) group(s structure) {
 	doc := strings.TrimPrefix(words(s.doc), s.name+" ")
 	fmt.Fprintf(&w.b, "\n## %[1]s\n\n`%[1]s` %[2]s\n", strings.ToLower(s.name), doc)
 	w.fields(s.fields)
+	for _, f := range s.fields { // a group in a group
+		if inner, ok := w.structs[typeName(f)]; ok && len(inner.fields) > 0 && described.MatchString(inner.fields[0].Doc.Text()) {
+			fmt.Fprintf(&w.b, "\n### %s.%s\n\n`%[2]s` %[3]s\n", strings.ToLower(s.name), strings.ToLower(inner.name), strings.TrimPrefix(words(inner.doc), inner.name+" "))
+			w.fields(inner.fields)
+		}
+	}
 }
 
 // described is the form of a field's comment: its name, its key, and what the
