@@ -36,10 +36,7 @@ type Engine struct {
 	sets grantSets
 	opt  Options
 
-	follower  *follow.Follower
-	regrant   sync.Mutex
-	regranted chan struct{} // closed and replaced by Regranted
-
+	follower *follow.Follower
 	draining chan struct{} // closed by Drain
 	drain    sync.Once
 }
@@ -123,7 +120,7 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	setDefault(&opt.Poll, 500*time.Millisecond)
 	opt.Watch.setDefaults()
 	e := &Engine{cat: cat, j: cat.Journal(), aead: aead, opt: opt, follower: follow.New(cat, opt.Watch.Follow),
-		draining: make(chan struct{}), regranted: make(chan struct{})}
+		draining: make(chan struct{})}
 	// What most callers have is stored now, so that a full disk does not stop
 	// them from listing.
 	_, err = e.saveSet(ctx, lading.AllGrants())
@@ -180,7 +177,10 @@ func (r *request) waits(out lading.Listing) bool {
 // Drain ends what is held: deltas that wait for a change are answered now,
 // streams say goodbye, and none is held from now on. The server is about to
 // stop.
-func (e *Engine) Drain() { e.drain.Do(func() { close(e.draining) }) }
+func (e *Engine) Drain() {
+	e.drain.Do(func() { close(e.draining) })
+	e.follower.WakeAll()
+}
 
 // Close ends the reading of the journal for streams.
 func (e *Engine) Close() { e.follower.Close() }

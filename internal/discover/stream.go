@@ -43,7 +43,12 @@ type watch struct {
 	synced         bool
 	ended          bool
 	bookmark, ends time.Time
-	timer          *time.Timer
+
+	wake    chan struct{} // sent to when there may be something to do
+	timer   *time.Timer
+	alarm   time.Time       // when the timer comes
+	waits   <-chan struct{} // the end of who waits, which is told to wake as well
+	release func() bool     // ends that
 }
 
 // Next implements lading.Stream.
@@ -76,6 +81,7 @@ func (s *watch) Next(ctx context.Context) ([]lading.Event, error) {
 func (s *watch) Close() {
 	s.unfollow()
 	s.ended = true
+	s.release()
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -124,7 +130,7 @@ func (s *watch) tail() (idle bool, err error) {
 		return false, nil
 	}
 	s.current = s.e.opt.Now()
-	s.cur.at = s.reader.Position()
+	s.reader.Position(s.cur.at)
 	if !s.synced {
 		s.synced = true
 		s.control(lading.ControlSynced)
@@ -195,8 +201,21 @@ func (s *watch) fail(err error) {
 	s.events = append(s.events, lading.Event{Control: lading.ControlError, Err: lading.AsError(err)})
 }
 
-// wait waits for something to do.
+// wait waits for something to do. All that there can be comes through one
+// channel, which costs less than to choose among several: there may be a
+// thousand streams that wait for the same change.
 func (s *watch) wait(ctx context.Context) error {
+	s.wakeBy(s.due())
+	if done := ctx.Done(); done != s.waits {
+		s.release()
+		s.waits, s.release = done, context.AfterFunc(ctx, s.rouse)
+	}
+	<-s.wake
+	return ctx.Err()
+}
+
+// due is when there is something to do although nothing happens.
+func (s *watch) due() time.Time {
 	until := s.bookmark
 	if s.ends.Before(until) {
 		until = s.ends
@@ -204,20 +223,29 @@ func (s *watch) wait(ctx context.Context) error {
 	if ask := s.asked.Add(s.e.opt.Watch.Regrant); ask.Before(until) {
 		until = ask
 	}
-	if s.timer == nil {
-		s.timer = time.NewTimer(time.Until(until))
-	} else {
-		s.timer.Reset(time.Until(until))
+	return until
+}
+
+// wakeBy has the stream woken not later than at a time. It may be woken before:
+// the timer is left alone where it comes first anyway.
+func (s *watch) wakeBy(t time.Time) {
+	now := time.Now()
+	switch {
+	case s.timer == nil:
+		s.timer = time.AfterFunc(t.Sub(now), s.rouse)
+	case s.alarm.After(now) && !s.alarm.After(t):
+		return
+	default:
+		s.timer.Reset(t.Sub(now))
 	}
+	s.alarm = t
+}
+
+func (s *watch) rouse() {
 	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.reader.Wake():
-	case <-s.e.regrants():
-	case <-s.e.draining:
-	case <-s.timer.C:
+	case s.wake <- struct{}{}:
+	default:
 	}
-	return nil
 }
 
 func (s *watch) readGrants() (err error) {
@@ -265,7 +293,7 @@ func (s *watch) follow() {
 	s.paging = nil
 	s.current = s.e.opt.Now()
 	s.cur.at = slices.Clone(s.cur.at)
-	s.reader = s.e.follower.Join(s.cur.at, s.interest())
+	s.reader = s.e.follower.Join(s.cur.at, s.interest(), s.wake)
 }
 
 func (s *watch) unfollow() {

@@ -8,6 +8,8 @@ package follow
 import (
 	"context"
 	"log/slog"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,9 +86,10 @@ func (f *Follower) Close() {
 	}
 }
 
-// Join returns a reader behind the positions at, one for each shard.
-func (f *Follower) Join(at []int64, in Interest) *Reader {
-	r := &Reader{f: f, at: append([]int64(nil), at...), in: in, wake: make(chan struct{}, 1)}
+// Join returns a reader behind the positions at, one for each shard. It sends to
+// wake, which has room for one, when there may be something to read.
+func (f *Follower) Join(at []int64, in Interest, wake chan struct{}) *Reader {
+	r := &Reader{f: f, at: append([]int64(nil), at...), in: in, wake: wake}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readers.add(r)
@@ -130,17 +133,24 @@ const (
 	maxGap    = 20 * time.Millisecond
 )
 
+// pumping is what the pump knows of its work.
+type pumping struct {
+	began  bool          // the ring has
+	waking time.Duration // how long readers had their turns in this round
+}
+
 // pump fills the ring until ctx ends.
 func (f *Follower) pump(ctx context.Context, done chan struct{}) {
 	defer close(done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for began := false; !began || f.awaited(ctx); {
+	for p := (pumping{}); !p.began || f.awaited(ctx); {
 		changed, from := f.j.Changed(), time.Now()
-		if err := f.read(ctx, &began); err != nil && ctx.Err() == nil {
+		p.waking = 0
+		if err := f.read(ctx, &p); err != nil && ctx.Err() == nil {
 			f.opt.Logger.Error("the journal could not be followed: it is tried again", "error", err)
 		}
-		timer.Reset(max(f.opt.Gap, min(restShare*time.Since(from), maxGap)))
+		timer.Reset(max(f.opt.Gap, min(restShare*(time.Since(from)-p.waking), maxGap)))
 		if !wait(ctx, timer.C, nil) {
 			return
 		}
@@ -183,7 +193,7 @@ func wait(ctx context.Context, timer <-chan time.Time, changed <-chan struct{}) 
 
 // read appends what was committed since the last time. At first, and where the
 // journal is not where it was, the ring begins anew at its heads.
-func (f *Follower) read(ctx context.Context, began *bool) error {
+func (f *Follower) read(ctx context.Context, p *pumping) error {
 	heads, _, err := f.j.Heads(ctx, f.cat.DB().Read())
 	if err != nil {
 		return err
@@ -191,9 +201,9 @@ func (f *Follower) read(ctx context.Context, began *bool) error {
 	f.mu.Lock()
 	at, far := append([]int64(nil), f.ring.pos...), f.far(heads)
 	f.mu.Unlock()
-	if !*began || far || behind(heads, at) {
+	if !p.began || far || behind(heads, at) {
 		f.restart(ctx, heads)
-		*began = true
+		p.began = true
 		return nil
 	}
 	for shard, h := range heads {
@@ -206,7 +216,9 @@ func (f *Follower) read(ctx context.Context, began *bool) error {
 				}
 				return err
 			}
-			f.append(ctx, shard, at[shard], rows)
+			woken, from := f.append(ctx, shard, at[shard], rows), time.Now()
+			wake(woken)
+			p.waking += time.Since(from)
 		}
 	}
 	f.mu.Lock()
@@ -264,17 +276,41 @@ func (f *Follower) restart(ctx context.Context, heads []journal.Head) {
 	}
 }
 
-// append puts rows of a shard, up to pos, into the ring and wakes those whom
-// they interest.
-func (f *Follower) append(ctx context.Context, shard int, pos int64, rows []*Row) {
+// append puts rows of a shard, up to pos, into the ring. It returns whom to
+// wake, as they interest them.
+func (f *Follower) append(ctx context.Context, shard int, pos int64, rows []*Row) (woken []*Reader) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ctx.Err() != nil {
-		return
+		return nil
 	}
 	for _, r := range rows {
 		at := f.ring.push(r, f.opt.Rows, f.opt.Bytes)
-		f.readers.wake(r.Repo.Name, at)
+		woken = f.readers.wake(woken, r.Repo.Name, at)
 	}
 	f.ring.pos[shard] = pos
+	return woken
+}
+
+// atOnce is how many readers are woken before others have their turn.
+const atOnce = 16
+
+// wake wakes readers, some at a time: a request that comes meanwhile, such as
+// the next push, waits for some of them and not for all.
+func wake(readers []*Reader) {
+	for some := range slices.Chunk(readers, atOnce) {
+		for _, r := range some {
+			r.signal()
+		}
+		runtime.Gosched()
+	}
+}
+
+// WakeAll wakes every reader.
+func (f *Follower) WakeAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for r := range f.readers.every {
+		r.signal()
+	}
 }

@@ -37,6 +37,12 @@ func each(t *testing.T, opt follow.Options, fn func(t *testing.T, w *catalogtest
 	})
 }
 
+func positionOf(w *catalogtest.World, r *follow.Reader) []int64 {
+	at := make([]int64, w.DB.Shards())
+	r.Position(at)
+	return at
+}
+
 // read reads until there are n rows, and a little longer.
 func read(t *testing.T, r *follow.Reader, n int) (out []*follow.Row) {
 	t.Helper()
@@ -77,10 +83,10 @@ func at(w *catalogtest.World) []int64 { return start[:w.DB.Shards()] }
 // anything else.
 func TestInterest(t *testing.T) {
 	each(t, follow.Options{}, func(t *testing.T, w *catalogtest.World, f *follow.Follower) {
-		all := f.Join(at(w), follow.Interest{All: true, Shard: -1})
+		all := f.Join(at(w), follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1))
 		<-all.Wake() // the reading has begun
-		one := f.Join(at(w), follow.Interest{Names: []string{"a"}, Shard: w.Cat.Shard("a")})
-		below := f.Join(at(w), follow.Interest{Namespaces: []string{"a/b"}, Shard: -1})
+		one := f.Join(at(w), follow.Interest{Names: []string{"a"}, Shard: w.Cat.Shard("a")}, make(chan struct{}, 1))
+		below := f.Join(at(w), follow.Interest{Namespaces: []string{"a/b"}, Shard: -1}, make(chan struct{}, 1))
 		read(t, all, 0)
 		read(t, one, 0)
 		read(t, below, 0)
@@ -114,15 +120,15 @@ func TestInterest(t *testing.T) {
 			}
 		}
 		// Those who were not woken have still come along.
-		here := one.Position()
+		here := positionOf(w, one)
 		if rows, more, err := one.Read(t.Context()); len(rows) > 0 || more || err != nil {
 			t.Errorf("%d rows, %v, %v", len(rows), more, err)
 		}
 		shard := w.Cat.Shard("a")
-		if w.DB.Shards() == 1 && one.Position()[shard] <= here[shard] {
+		if w.DB.Shards() == 1 && positionOf(w, one)[shard] <= here[shard] {
 			t.Error("the position stands still where nothing is of interest")
 		}
-		for s, p := range one.Position() {
+		for s, p := range positionOf(w, one) {
 			if s != shard && p != 0 {
 				t.Errorf("the position of shard %d is %d", s, p)
 			}
@@ -142,7 +148,7 @@ func TestRests(t *testing.T) {
 		}}, catalog.Options{})
 		f := follow.New(w.Cat, follow.Options{Poll: time.Millisecond, Rows: 8})
 		t.Cleanup(f.Close)
-		r := f.Join(make([]int64, w.DB.Shards()), follow.Interest{All: true, Shard: -1})
+		r := f.Join(make([]int64, w.DB.Shards()), follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1))
 		<-r.Wake()
 		w.Put("a", spec{Name: "0"}, "t")
 		total := len(read(t, r, 3))
@@ -173,7 +179,7 @@ func TestRests(t *testing.T) {
 func TestFallsOff(t *testing.T) {
 	for _, rows := range []int{1, 3, 8} {
 		each(t, follow.Options{Rows: rows, Chunk: 2}, func(t *testing.T, w *catalogtest.World, f *follow.Follower) {
-			slow, quick := f.Join(at(w), follow.Interest{All: true, Shard: -1}), f.Join(at(w), follow.Interest{All: true, Shard: -1})
+			slow, quick := f.Join(at(w), follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1)), f.Join(at(w), follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1))
 			var want []string
 			rng := rand.New(rand.NewPCG(1, uint64(rows)))
 			var got []string
@@ -204,7 +210,7 @@ func TestManyWriters(t *testing.T) {
 		const writers, puts = 8, 20
 		var wg, readers sync.WaitGroup
 		for i := range 4 {
-			r := f.Join(at(w), follow.Interest{All: true, Shard: -1})
+			r := f.Join(at(w), follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1))
 			readers.Go(func() {
 				defer r.Close()
 				revs := map[string]int64{}
@@ -248,7 +254,7 @@ func TestLaterState(t *testing.T) {
 		w.Put("a", n, "t", "u")
 		w.Untag("a", "u")
 		w.Delete("a", m.Digest())
-		r := f.Join(at(w), follow.Interest{All: true, Shard: -1})
+		r := f.Join(at(w), follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1))
 		defer r.Close()
 		var told []string
 		for _, row := range read(t, r, 1) {
@@ -276,7 +282,7 @@ func TestTrimmed(t *testing.T) {
 		w.Put("a", spec{Name: "m"}, "t")
 		ahead := slices.Clone(at(w))
 		ahead[w.Cat.Shard("a")] = 1 << 60
-		r := f.Join(ahead, follow.Interest{All: true, Shard: -1})
+		r := f.Join(ahead, follow.Interest{All: true, Shard: -1}, make(chan struct{}, 1))
 		defer r.Close()
 		if _, _, err := r.Read(t.Context()); !errors.Is(err, journal.ErrAhead) {
 			t.Error("ahead: ", err)
@@ -286,7 +292,7 @@ func TestTrimmed(t *testing.T) {
 			journal.From(tx).RaiseJournalFloor(journal.From(tx).Pos())
 			return nil
 		}))
-		behind := f.Join(at(w), follow.Interest{Names: []string{"a"}, Shard: w.Cat.Shard("a")})
+		behind := f.Join(at(w), follow.Interest{Names: []string{"a"}, Shard: w.Cat.Shard("a")}, make(chan struct{}, 1))
 		defer behind.Close()
 		if _, _, err := behind.Read(t.Context()); !errors.Is(err, follow.ErrTrimmed) {
 			t.Error("behind: ", err)

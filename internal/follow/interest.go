@@ -107,27 +107,32 @@ func forget(m map[string]*waiting, name string) {
 	}
 }
 
-// wake tells those who wait for a repository of row n of the ring.
-func (i *interests) wake(name string, n uint64) {
-	i.all.wake(n)
-	i.names[name].wake(n)
+// wake notes row n of the ring, of a repository, with those who wait for it. It
+// appends those that are to be woken.
+func (i *interests) wake(out []*Reader, name string, n uint64) []*Reader {
+	out = i.all.wake(out, n)
+	out = i.names[name].wake(out, n)
 	for at := 0; at < len(name); at++ {
 		if name[at] == '/' {
-			i.namespace[name[:at]].wake(n)
+			out = i.namespace[name[:at]].wake(out, n)
 		}
 	}
+	return out
 }
 
-func (w *waiting) wake(n uint64) {
+func (w *waiting) wake(out []*Reader, n uint64) []*Reader {
 	if w == nil {
-		return
+		return out
 	}
 	for _, r := range w.readers {
 		r.woken = append(r.woken, w)
-		r.need(n)
+		if r.need(n) {
+			out = append(out, r)
+		}
 	}
 	clear(w.readers)
 	w.readers = w.readers[:0]
+	return out
 }
 
 // wait puts a reader back that has read.

@@ -26,26 +26,28 @@ type Reader struct {
 	left   bool
 }
 
-// Wake is sent to when there may be something to read.
+// Wake is the channel that is sent to when there may be something to read.
 func (r *Reader) Wake() <-chan struct{} { return r.wake }
 
 // Close ends the reading.
 func (r *Reader) Close() { r.f.leave(r) }
 
-// Position is up to where everything of interest was returned, by shard.
-func (r *Reader) Position() []int64 {
+// Position writes up to where everything of interest was returned, by shard.
+func (r *Reader) Position(at []int64) {
 	r.f.mu.Lock()
 	defer r.f.mu.Unlock()
-	return append([]int64(nil), r.at...)
+	copy(at, r.at)
 }
 
-// need notes a row of interest. Who is not in the ring finds it there by itself.
-func (r *Reader) need(n uint64) {
-	if r.inRing && !r.needs {
-		r.needs, r.first = true, n
-		r.busy()
-		r.signal()
+// need notes a row of interest and reports whether the reader is to be woken
+// for it. Who is not in the ring finds it there by itself.
+func (r *Reader) need(n uint64) bool {
+	if !r.inRing || r.needs {
+		return false
 	}
+	r.needs, r.first = true, n
+	r.busy()
+	return true
 }
 
 func (r *Reader) signal() {
@@ -171,7 +173,8 @@ func (r *Reader) fromJournal(ctx context.Context) (out []*Row, more bool, err er
 	if err != nil {
 		return nil, false, err
 	}
-	at := r.Position()
+	at := make([]int64, len(r.at))
+	r.Position(at)
 	for s, h := range heads {
 		if !r.watches(s) || h.Pos == at[s] {
 			continue

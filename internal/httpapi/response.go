@@ -20,9 +20,9 @@ import (
 type response struct {
 	http.ResponseWriter
 	idle  time.Duration
-	begun bool  // a status has been sent
-	fresh bool  // nothing has been written since the deadline was set
-	err   error // of copying into the response
+	begun bool      // a status has been sent
+	armed time.Time // the deadline of writing
+	err   error     // of copying into the response
 
 	// noRange has a 416 of net/http kept back, for an answer of the
 	// registry's own form; unfit tells that there was one.
@@ -76,7 +76,6 @@ func (w *response) Write(p []byte) (total int, err error) {
 		part := p[:min(len(p), step)]
 		w.arm()
 		n, err = w.ResponseWriter.Write(part)
-		w.fresh = w.stream != nil // events and their flush share one
 		total += n
 		if p = p[len(part):]; len(p) == 0 {
 			break
@@ -100,7 +99,6 @@ func (w *response) ReadFrom(src io.Reader) (total int64, err error) {
 		var n int64
 		w.arm()
 		n, err = io.Copy(w.ResponseWriter, part)
-		w.fresh = false
 		limited.N -= n
 		total += n
 		if n < want {
@@ -111,19 +109,19 @@ func (w *response) ReadFrom(src io.Reader) (total int64, err error) {
 	return total, err
 }
 
-// arm gives the next step the idle time. A writer that knows no deadlines, as
-// in tests, goes without.
+// arm gives the next step the idle time, or up to an eighth less where steps
+// are short. A writer that knows no deadlines, as in tests, goes without.
 func (w *response) arm() {
-	if !w.fresh {
-		w.fresh = true
-		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.idle))
+	if now := time.Now(); w.armed.Sub(now) < w.idle-w.idle/8 {
+		w.armed = now.Add(w.idle)
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(w.armed)
 	}
 }
 
 // unhurried takes away a deadline that the server set for the whole request,
 // for answers that take their time.
 func (w *response) unhurried() {
-	w.fresh = false
+	w.armed = time.Time{}
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Time{})
 }
 
@@ -131,7 +129,6 @@ func (w *response) unhurried() {
 func (w *response) flush() error {
 	w.arm()
 	err := http.NewResponseController(w.ResponseWriter).Flush()
-	w.fresh = false
 	if errors.Is(err, http.ErrNotSupported) {
 		return nil
 	}

@@ -256,6 +256,7 @@ func (h *handler) writeEvents(w *response, r *http.Request, events []lading.Even
 func (w *response) sent(r *http.Request) error {
 	err := w.flush()
 	if err == nil && r.ProtoMajor >= 2 {
+		w.armed = time.Time{}
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Time{})
 	}
 	return err
