@@ -9,8 +9,25 @@ import (
 )
 
 // Public tells whether the registry may be served where other machines reach
-// it: callers sign in, or an operator has said that they need not.
-func (c Config) Public() bool { return c.InsecureNoAuth || c.Auth.Htpasswd != "" }
+// it: callers sign in, and what they show is not there for all to read on its
+// way; or an operator has said that neither need be.
+func (c Config) Public() bool {
+	return c.InsecureNoAuth || c.SignIn() && (c.TLS.On() || c.BehindTLSProxy)
+}
+
+// SignIn tells whether callers can sign in.
+func (c Config) SignIn() bool { return c.Auth.Htpasswd != "" || c.TLS.ClientSubjects != "" }
+
+// NotPublic is what keeps a registry from being Public, and what to do.
+func (c Config) NotPublic() string {
+	if !c.SignIn() {
+		return "callers are not authenticated: set auth.htpasswd and access.rules, and TLS; or listen on a loopback address " +
+			"(127.0.0.1, [::1], localhost); or set insecure_no_auth: true, or --insecure-no-auth, to let everyone who can reach it push and delete"
+	}
+	return "there is no TLS, so passwords could be read on their way: set tls.certificate and tls.key, or tls.acme_hosts; " +
+		"or have a proxy speak TLS in front, name it in http.trusted_proxies and set behind_tls_proxy: true, or --behind-tls-proxy; " +
+		"or listen on a loopback address (127.0.0.1, [::1], localhost); or set insecure_no_auth: true, or --insecure-no-auth, to serve without TLS all the same"
+}
 
 // Parsed are the rules, in the order of the text.
 //

@@ -29,5 +29,14 @@ func TestPublicAddress(t *testing.T) {
 	c.Access.Rules = "anonymous reader registry"
 	checkFor(t, "rules alone", c, "listen", "can be reached")
 	c.Auth.Htpasswd = "/etc/users"
-	checkFor(t, "users sign in", c, "listen", "")
+	checkFor(t, "users sign in without TLS", c, "listen", "passwords could be read")
+	proxied, insecure, certs := c, c, c
+	proxied.BehindTLSProxy = true
+	checkFor(t, "a proxy in front", proxied, "listen", "")
+	insecure.InsecureNoAuth = true
+	checkFor(t, "told to", insecure, "listen", "")
+	c.TLS.Certificate, c.TLS.Key = "c", "k"
+	checkFor(t, "users sign in over TLS", c, "listen", "")
+	certs.Auth.Htpasswd, certs.TLS = "", config.TLS{ACMEHosts: "reg.example", ClientAuth: "request", ClientCA: "ca", ClientSubjects: "cn * user:*"}
+	checkFor(t, "certificates say who calls", certs, "listen", "")
 }

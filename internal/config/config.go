@@ -77,7 +77,7 @@ type Access struct {
 }
 
 // Restricted tells whether rules say who may do what.
-func (c Config) Restricted() bool { return c.Auth.Htpasswd != "" || c.Access.Rules != "" }
+func (c Config) Restricted() bool { return c.SignIn() || c.Access.Rules != "" }
 
 // Admin is the listener for operators: health, metrics, profiles.
 type Admin struct {
@@ -383,7 +383,7 @@ func Default() Config {
 			OCIDrafts:     true,
 			Forwarded:     XForwarded,
 		},
-		TLS:    TLS{ClientAuth: RequestCertificate},
+		TLS: TLS{ClientAuth: RequestCertificate},
 		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000, HeldPerCaller: 2000, HeldPerAddress: 5000, Rates: Rates{
 			Pull:   Rate{2000, time.Second, 20_000},
 			Push:   Rate{1000, time.Second, 10_000},
