@@ -45,7 +45,8 @@ const (
 )
 
 var (
-	ruleID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	ruleID     = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	ruleDigits = regexp.MustCompile(`^[0-9a-f]{16}$`)
 	// repositoryName is that of the distribution-spec ("Pulling manifests").
 	repositoryName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	namePrefix     = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]*$`)
@@ -53,6 +54,14 @@ var (
 
 // ValidRuleID reports whether an id has the form of one.
 func ValidRuleID(id string) bool { return len(id) <= maxRuleID && ruleID.MatchString(id) }
+
+// KnownRuleID reports whether an id has the form of one that a rule may be known
+// by: where several rules were made under one id, by those who do not see each
+// other's, who sees them all knows the later ones by the id, "~" and 16 digits.
+func KnownRuleID(id string) bool {
+	id, digits, marked := strings.Cut(id, "~")
+	return ValidRuleID(id) && (!marked || ruleDigits.MatchString(digits))
+}
 
 // Check tells what is wrong with who, where and what of a rule; nil for
 // nothing. The id is not looked at.

@@ -110,7 +110,9 @@ func (s *Store) Explain(id lading.Identity, verb lading.Verb, repo string) ladin
 	for _, subject := range id.Subjects() {
 		for _, r := range st.bySubject[subject] {
 			if r.rule.Verbs.Has(verb) && r.grants.Contains(repo) {
-				d.Rules = append(d.Rules, r.rule)
+				rule := r.rule
+				rule.ID = chosen(rule.ID) // the rest may tell of rules that are hidden
+				d.Rules = append(d.Rules, rule)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -219,7 +220,7 @@ func TestRefusedRules(t *testing.T) {
 }
 
 // Who administers a part sees and changes the rules of that part alone, and
-// cannot tell another's rule from none, but for taking its id.
+// cannot tell another's rule from none, not by taking its id either.
 func TestScopedAdministration(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		s := w.open(Options{})
@@ -246,7 +247,6 @@ func TestScopedAdministration(t *testing.T) {
 			"a wider scope":           w.put(s, "user:tea", "x", "user:tea owner registry"),
 			"another scope":           w.put(s, "user:tea", "x", "user:tea owner namespace:acme"),
 			"a prefix beyond it":      w.put(s, "user:tea", "x", "user:tea owner prefix:te"),
-			"another's id":            w.put(s, "user:tea", "hidden", "user:tea owner namespace:tea"),
 			"no administration":       w.put(s, "user:pot", "x", "user:pot owner repository:tea/cups/small"),
 			"a lower part's superior": w.put(s, "user:cup", "x", "user:cup owner namespace:tea"),
 		} {
@@ -262,6 +262,35 @@ func TestScopedAdministration(t *testing.T) {
 			if !errors.Is(err, lading.ErrRuleUnknown) || err.Error() != none.Error() {
 				t.Errorf("%v", err)
 			}
+		}
+		w.Must(w.put(s, "user:tea", "hidden", "user:pot pull namespace:tea"))
+		w.Must(w.put(s, "user:tea", "hidden", "user:pot owner namespace:tea"))
+		if got := ids("user:tea"); got != "config-4 deeper hidden mine " {
+			t.Errorf("with an id that a hidden rule has, tea sees %q", got)
+		}
+		if r, err := s.Rule(admin(s, "user:tea"), "hidden"); err != nil || r.Scope != "namespace:tea" {
+			t.Errorf("tea's rule is %v, %v", r, err)
+		}
+		if d := s.Explain(lading.Identity{Subject: "user:pot"}, lading.VerbPush, "tea/x"); len(d.Rules) != 1 || d.Rules[0].ID != "hidden" {
+			t.Errorf("it is explained as %v", d.Rules)
+		}
+		both := regexp.MustCompile(`hidden (hidden~[0-9a-f]{16}) mine`).FindStringSubmatch(ids("user:root"))
+		if both == nil {
+			t.Fatalf("root sees %q", ids("user:root"))
+		}
+		if r, err := s.Rule(admin(s, "user:root"), "hidden"); err != nil || r.Scope != "namespace:acme" {
+			t.Errorf("root's rule is %v, %v", r, err)
+		}
+		if err := w.put(s, "user:root", "none~0123456789abcdef", "user:pot pull namespace:tea"); !errors.Is(err, lading.ErrRuleUnknown) {
+			t.Errorf("an id with a mark was made: %v", err)
+		}
+		w.Must(w.put(s, "user:root", both[1], "user:pot pull namespace:tea/pots"))
+		w.Must(s.DeleteRule(admin(s, "user:tea"), "hidden"))
+		if got := ids("user:root"); strings.Contains(got, "~") || !strings.Contains(got, "hidden ") {
+			t.Errorf("of two rules of one id root has %q left", got)
+		}
+		if err := s.DeleteRule(admin(s, "user:tea"), "hidden"); !errors.Is(err, lading.ErrRuleUnknown) {
+			t.Errorf("tea deletes a hidden rule: %v", err)
 		}
 		if _, err := s.Rules(as("user:root")); err != nil || len(must(s.Rules(as("user:root")))) != 0 {
 			t.Error("a context without grants shows rules")

@@ -49,25 +49,19 @@ func (s *Store) Rules(ctx context.Context) ([]lading.AccessRule, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []lading.AccessRule{}
-	for _, r := range s.current.Load().rules {
-		if covers(mine, r) {
-			out = append(out, r)
-		}
-	}
-	return out, nil
+	return seen(mine, s.current.Load().rules), nil
 }
 
 // Rule returns one rule of the part that the caller administers.
 //
 // Errors: RULE_UNKNOWN.
 func (s *Store) Rule(ctx context.Context, id string) (lading.AccessRule, error) {
-	mine, err := lading.GrantsFrom(ctx)
+	rules, err := s.Rules(ctx)
 	if err != nil {
 		return lading.AccessRule{}, err
 	}
-	for _, r := range s.current.Load().rules {
-		if r.ID == id && covers(mine, r) {
+	for _, r := range rules {
+		if r.ID == id {
 			return r, nil
 		}
 	}
@@ -77,9 +71,9 @@ func (s *Store) Rule(ctx context.Context, id string) (lading.AccessRule, error) 
 // PutRule takes a rule and tells whether there was none of that id. It is in
 // force when it returns.
 //
-// Errors: RULE_INVALID; DENIED where the rule, or the one that has the id
-// already, is about more than the caller administers; CONFLICT for an id of the
-// configuration, or when there are too many.
+// Errors: RULE_INVALID; DENIED where the rule is about more than the caller
+// administers; CONFLICT for an id of the configuration, or when there are too
+// many; RULE_UNKNOWN for an id with a mark that no rule has.
 func (s *Store) PutRule(ctx context.Context, id string, body []byte) (created bool, err error) {
 	r, err := decodeRule(id, body)
 	if err != nil {
@@ -99,8 +93,8 @@ func (s *Store) PutRule(ctx context.Context, id string, body []byte) (created bo
 		return false, lading.ErrConflict.With("there are %d rules already: remove one first", maxRules)
 	}
 	err = s.change(ctx, id, &r, func(old *lading.AccessRule) error {
-		if created = old == nil; !created && !covers(mine, *old) {
-			return lading.ErrDenied
+		if created = old == nil; created && chosen(id) != id {
+			return lading.ErrRuleUnknown
 		}
 		return nil
 	})
@@ -115,32 +109,38 @@ func (s *Store) DeleteRule(ctx context.Context, id string) error {
 	if err == nil && r.Source == lading.SourceConfiguration {
 		return lading.ErrConflict.With("the rule is in the configuration: remove it there")
 	}
-	mine, err := lading.GrantsFrom(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, lading.ErrRuleUnknown) {
 		return err
 	}
 	return s.change(ctx, id, nil, func(old *lading.AccessRule) error {
-		if old == nil || !covers(mine, *old) {
+		if old == nil {
 			return lading.ErrRuleUnknown
 		}
 		return nil
 	})
 }
 
-// change puts a rule, or removes it, unless check, which sees the one that is
-// there, refuses. Both are one transaction, with the record of the change.
+// change puts a rule, or removes it, unless check, which sees the one that the
+// caller knows by that id, refuses. Both are one transaction, with the record of the change.
 func (s *Store) change(ctx context.Context, id string, to *lading.AccessRule, check func(old *lading.AccessRule) error) error {
 	err := s.db.Update(ctx, 0, func(tx *sqldb.Tx) error {
 		generation, err := generationOf(tx.Context(), tx)
 		if err != nil {
 			return err
 		}
-		old, err := readRule(tx, id)
+		mine, err := lading.GrantsFrom(ctx)
+		if err != nil {
+			return err
+		}
+		id, old, err := keptRule(tx.Context(), tx, mine, id)
 		if err != nil {
 			return err
 		}
 		if err := check(old); err != nil {
 			return err
+		}
+		if to != nil {
+			to.ID = id
 		}
 		if old != nil && to != nil && *old == *to {
 			return nil
@@ -180,20 +180,6 @@ func textOf(r *lading.AccessRule) string {
 	return r.String()
 }
 
-func readRule(tx *sqldb.Tx, id string) (*lading.AccessRule, error) {
-	r := &lading.AccessRule{ID: id, Source: lading.SourceAPI}
-	var verbs string
-	err := tx.QueryRow(tx.Context(), `SELECT subject,scope,verbs FROM access_rule WHERE id=?`, id).Scan(&r.Subject, &r.Scope, &verbs)
-	if errors.Is(err, sqldb.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("access: rule %s: %w", id, err)
-	}
-	r.Verbs = verbsOf(verbs)
-	return r, nil
-}
-
 // decodeRule reads a rule out of a request's body, strictly: a misspelt field
 // must not make a rule that says something else.
 func decodeRule(id string, body []byte) (lading.AccessRule, error) {
@@ -213,7 +199,7 @@ func decodeRule(id string, body []byte) (lading.AccessRule, error) {
 	r := lading.AccessRule{ID: id, Subject: in.Subject, Scope: in.Scope, Verbs: in.Verbs, Source: lading.SourceAPI}
 	switch {
 	case err != nil:
-	case !lading.ValidRuleID(id):
+	case !lading.KnownRuleID(id):
 		err = errors.New("the id is of lower-case letters and digits, in parts joined by single dashes, and at most 64 long")
 	default:
 		err = r.Check()

@@ -63,7 +63,7 @@ func routeAccess(rest string) (endpoint, Request, error) {
 	switch {
 	case !ok || strings.Contains(id, "/"):
 		return endpoint{}, Request{}, lading.ErrExtensionUnknown
-	case !lading.ValidRuleID(id):
+	case !lading.KnownRuleID(id):
 		return endpoint{}, Request{}, lading.ErrRuleUnknown.With("the id of a rule is of lower-case letters and digits, in parts joined by single dashes, and at most 64 long")
 	}
 	return endpoint{methods: atRule}, Request{Rule: id}, nil
