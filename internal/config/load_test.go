@@ -62,7 +62,10 @@ auth: {htpasswd: /etc/lading/users}
 access: {rules: "user:ada owner registry"}
 admin: {listen: ":81", public: true}
 catalog: {url: "postgres://u:p@db/lading", shards: 4}
-http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true, oci_drafts: false}
+http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, max_header: 1MiB, absolute_locations: true, oci_drafts: false,
+  url: "https://reg.example", trusted_proxies: 10.0.0.0/8, forwarded: standard}
+tls: {certificate: c.pem, key: k.pem, acme_email: a@b.example, acme_directory: "https://ca.example/dir", acme_ca: a.pem, client_ca: ca.pem,
+  client_auth: require, client_crl: crl.pem, client_subjects: "cn * user:*"}
 retention: {journal: 10d, tombstones: 20d, uploads: 1h30m, orphans: 2h}
 manifests: {sparse: allow}
 limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB, held_per_caller: 8, held_per_address: 9, require_cursor: true,
@@ -78,7 +81,9 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 		Manifests: config.Manifests{Sparse: config.Allow},
 		HTTP: config.HTTP{HeaderTimeout: 3 * time.Second, BodyIdle: 90 * time.Second, IdleTimeout: 5 * time.Minute,
 			DrainTime: 25 * time.Second,
-			MaxHeader: 1 << 20, AbsoluteLocations: true},
+			MaxHeader: 1 << 20, AbsoluteLocations: true, URL: "https://reg.example", TrustedProxies: "10.0.0.0/8", Forwarded: config.StandardForwarded},
+		TLS: config.TLS{Certificate: "c.pem", Key: "k.pem", ACMEEmail: "a@b.example", ACMEDirectory: "https://ca.example/dir", ACMECA: "a.pem",
+			ClientCA: "ca.pem", ClientAuth: config.RequireCertificate, ClientCRL: "crl.pem", ClientSubjects: "cn * user:*"},
 		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute, Orphans: 2 * time.Hour},
 		Limits: config.Limits{Connections: 5, Requests: 6, Streams: 7, BlobSize: 7 << 30,
 			HeldPerCaller: 8, HeldPerAddress: 9, RequireCursor: true,
