@@ -40,6 +40,10 @@ const (
 	CodeTypeRefused        Code = "TYPE_REFUSED" // shown as UNSUPPORTED with status 415
 	CodeRuleInvalid        Code = "RULE_INVALID"
 	CodeRuleUnknown        Code = "RULE_UNKNOWN"
+	CodeAccountInvalid     Code = "ACCOUNT_INVALID"
+	CodeAccountUnknown     Code = "ACCOUNT_UNKNOWN"
+	CodeTokenInvalid       Code = "TOKEN_INVALID"
+	CodeTokenUnknown       Code = "TOKEN_UNKNOWN"
 	CodeStorageFull        Code = "STORAGE_FULL"
 	CodeRangeInvalid       Code = "RANGE_INVALID"      // shown as BLOB_UPLOAD_INVALID with status 416
 	CodeManifestTooLarge   Code = "MANIFEST_TOO_LARGE" // shown as MANIFEST_INVALID with status 413
@@ -80,6 +84,9 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
+// InsufficientScope is what RFC 6750 calls a token that is good for too little.
+const InsufficientScope = "insufficient_scope"
+
 // Sentinels for errors.Is.
 var (
 	ErrBlobUnknown         = &Error{Code: CodeBlobUnknown, Message: "the blob is not in this repository"}
@@ -94,27 +101,34 @@ var (
 	ErrSizeInvalid         = &Error{Code: CodeSizeInvalid, Message: "the size does not match the content"}
 	ErrTagInvalid          = &Error{Code: CodeTagInvalid, Message: "the tag is not valid"}
 	ErrUnauthorized        = &Error{Code: CodeUnauthorized, Message: "sign in first"}
-	ErrDenied              = &Error{Code: CodeDenied, Message: "you may not do this here"}
-	ErrUnsupported         = &Error{Code: CodeUnsupported, Message: "this registry does not support the operation"}
-	ErrTooManyRequests     = &Error{Code: CodeTooManyRequests, Message: "too many requests: try again later"}
-	ErrParameterInvalid    = &Error{Code: CodeParameterInvalid, Message: "a parameter is not valid"}
-	ErrCursorInvalid       = &Error{Code: CodeCursorInvalid, Message: "the cursor does not belong to this request: begin again without it"}
-	ErrCursorExpired       = &Error{Code: CodeCursorExpired, Message: "the cursor is too old: begin again with a full listing"}
-	ErrCursorRequired      = &Error{Code: CodeCursorRequired, Message: "present a cursor with since=, or since=none to begin"}
-	ErrExtensionUnknown    = &Error{Code: CodeExtensionUnknown, Message: "there is no such extension endpoint"}
-	ErrPreconditionFailed  = &Error{Code: CodePreconditionFailed, Message: "the precondition does not hold"}
-	ErrConflict            = &Error{Code: CodeConflict, Message: "a rule of this registry forbids it"}
-	ErrTypeInvalid         = &Error{Code: CodeTypeInvalid, Message: "the definition cannot be used"}
-	ErrTypeUnknown         = &Error{Code: CodeTypeUnknown, Message: "there is no definition of that name"}
-	ErrTypeRefused         = &Error{Code: CodeTypeRefused, Message: "artifacts of this type may not be pushed here"}
-	ErrRuleInvalid         = &Error{Code: CodeRuleInvalid, Message: "the access rule cannot be used"}
-	ErrRuleUnknown         = &Error{Code: CodeRuleUnknown, Message: "there is no access rule of that id"}
-	ErrStorageFull         = &Error{Code: CodeStorageFull, Message: "the registry's storage is full"}
-	ErrRangeInvalid        = &Error{Code: CodeRangeInvalid, Message: "the range does not continue the upload"}
-	ErrManifestTooLarge    = &Error{Code: CodeManifestTooLarge, Message: "the manifest is larger than 4 MiB"}
-	ErrBlobTooLarge        = &Error{Code: CodeBlobTooLarge, Message: "the blob is larger than this registry takes"}
-	ErrUnavailable         = &Error{Code: CodeUnavailable, Message: "the registry cannot answer right now: try again"}
-	ErrInternal            = &Error{Code: CodeInternal, Message: "the registry failed: see its log"}
+	// ErrInsufficientScope is for who has a token that was made for less than
+	// the caller may do (RFC 6750, 3.1).
+	ErrInsufficientScope  = ErrUnauthorized.With("the token is not good for this: get one that is").WithDetail(map[string]string{"error": InsufficientScope})
+	ErrDenied             = &Error{Code: CodeDenied, Message: "you may not do this here"}
+	ErrUnsupported        = &Error{Code: CodeUnsupported, Message: "this registry does not support the operation"}
+	ErrTooManyRequests    = &Error{Code: CodeTooManyRequests, Message: "too many requests: try again later"}
+	ErrParameterInvalid   = &Error{Code: CodeParameterInvalid, Message: "a parameter is not valid"}
+	ErrCursorInvalid      = &Error{Code: CodeCursorInvalid, Message: "the cursor does not belong to this request: begin again without it"}
+	ErrCursorExpired      = &Error{Code: CodeCursorExpired, Message: "the cursor is too old: begin again with a full listing"}
+	ErrCursorRequired     = &Error{Code: CodeCursorRequired, Message: "present a cursor with since=, or since=none to begin"}
+	ErrExtensionUnknown   = &Error{Code: CodeExtensionUnknown, Message: "there is no such extension endpoint"}
+	ErrPreconditionFailed = &Error{Code: CodePreconditionFailed, Message: "the precondition does not hold"}
+	ErrConflict           = &Error{Code: CodeConflict, Message: "a rule of this registry forbids it"}
+	ErrTypeInvalid        = &Error{Code: CodeTypeInvalid, Message: "the definition cannot be used"}
+	ErrTypeUnknown        = &Error{Code: CodeTypeUnknown, Message: "there is no definition of that name"}
+	ErrTypeRefused        = &Error{Code: CodeTypeRefused, Message: "artifacts of this type may not be pushed here"}
+	ErrRuleInvalid        = &Error{Code: CodeRuleInvalid, Message: "the access rule cannot be used"}
+	ErrRuleUnknown        = &Error{Code: CodeRuleUnknown, Message: "there is no access rule of that id"}
+	ErrAccountInvalid     = &Error{Code: CodeAccountInvalid, Message: "the account cannot be used"}
+	ErrAccountUnknown     = &Error{Code: CodeAccountUnknown, Message: "there is no account of that name"}
+	ErrTokenInvalid       = &Error{Code: CodeTokenInvalid, Message: "the token cannot be made"}
+	ErrTokenUnknown       = &Error{Code: CodeTokenUnknown, Message: "there is no token of that id"}
+	ErrStorageFull        = &Error{Code: CodeStorageFull, Message: "the registry's storage is full"}
+	ErrRangeInvalid       = &Error{Code: CodeRangeInvalid, Message: "the range does not continue the upload"}
+	ErrManifestTooLarge   = &Error{Code: CodeManifestTooLarge, Message: "the manifest is larger than 4 MiB"}
+	ErrBlobTooLarge       = &Error{Code: CodeBlobTooLarge, Message: "the blob is larger than this registry takes"}
+	ErrUnavailable        = &Error{Code: CodeUnavailable, Message: "the registry cannot answer right now: try again"}
+	ErrInternal           = &Error{Code: CodeInternal, Message: "the registry failed: see its log"}
 )
 
 // With returns a copy of e with another message for people.

@@ -55,6 +55,24 @@ func refused(ctx context.Context, err *lading.Error) error {
 	return err
 }
 
+// refusal is refused, where whoever would have enough with a token that is made
+// for more shall get that.
+func (d door) refusal(ctx context.Context, verb lading.Verb, enough func(lading.Grants) bool, err *lading.Error) error {
+	id := lading.IdentityFrom(ctx)
+	if id.Anonymous() || id.Credential == nil || id.Credential.Wider == nil {
+		return refused(ctx, err)
+	}
+	id.Credential = id.Credential.Wider
+	wider, failed := d.access.Granted(lading.WithIdentity(ctx, id), verb)
+	switch {
+	case failed != nil:
+		return failed
+	case enough(wider):
+		return lading.ErrInsufficientScope
+	}
+	return err
+}
+
 // may reports whether the caller may do what the verb says in a repository, and
 // otherwise answers err.
 func (d door) may(ctx context.Context, verb lading.Verb, repo string, err *lading.Error) error {
@@ -63,7 +81,7 @@ func (d door) may(ctx context.Context, verb lading.Verb, repo string, err *ladin
 	case failed != nil:
 		return failed
 	case !grants.Contains(repo):
-		return refused(ctx, err)
+		return d.refusal(ctx, verb, func(g lading.Grants) bool { return g.Contains(repo) }, err)
 	}
 	return nil
 }
@@ -95,14 +113,18 @@ func (d door) change(ctx context.Context, verb lading.Verb, repo string, cond la
 // rest does not exist.
 func (d door) list(ctx context.Context, asked lading.Grants, also ...lading.Verb) (context.Context, error) {
 	ctx = d.with(ctx, append(also, lading.VerbList)...)
-	if !lading.IdentityFrom(ctx).Anonymous() {
+	if id := lading.IdentityFrom(ctx); !id.Anonymous() && id.Credential == nil {
 		return ctx, nil
 	}
+	some := func(g lading.Grants) bool { return !g.Intersect(asked).Empty() }
 	grants, err := lading.GrantsFrom(ctx)
-	if err == nil && grants.Intersect(asked).Empty() {
-		err = lading.ErrUnauthorized
+	if err != nil || some(grants) {
+		return ctx, err
 	}
-	return ctx, err
+	if err := d.refusal(ctx, lading.VerbList, some, lading.ErrDenied); !errors.Is(err, lading.ErrDenied) {
+		return ctx, err
+	}
+	return ctx, nil // and nothing is listed
 }
 
 // with hands on where the caller may do all of some things: the engine asks

@@ -32,7 +32,7 @@ type GuardedRules struct {
 func (g *GuardedRules) administer(ctx context.Context) (context.Context, error) {
 	grants, err := g.access.Granted(ctx, lading.VerbAdmin)
 	if err == nil && grants.Empty() {
-		err = refused(ctx, lading.ErrDenied)
+		err = g.refusal(ctx, lading.VerbAdmin, func(g lading.Grants) bool { return !g.Empty() }, lading.ErrDenied)
 	}
 	return g.with(ctx, lading.VerbAdmin), err
 }

@@ -39,7 +39,7 @@ type guardedDefinitions struct {
 func (d door) manage(ctx context.Context) error {
 	grants, err := d.access.Granted(ctx, lading.VerbAdmin)
 	if err == nil && !grants.All() {
-		err = refused(ctx, lading.ErrDenied)
+		err = d.refusal(ctx, lading.VerbAdmin, lading.Grants.All, lading.ErrDenied)
 	}
 	return err
 }

@@ -61,16 +61,18 @@ func (h *handler) writeError(w *response, r *http.Request, q Request, err error)
 	head["X-Request-Id"] = w.id[:]
 	head.Set("Cache-Control", "no-store") // a 404 would be cacheable otherwise
 	h.addErrorHeaders(head, r, q, status, e)
-	writeJSON(w, status, "application/json", errorBody{[]errorEntry{entry}})
+	var body any = errorBody{[]errorEntry{entry}}
+	if q.Action == ActionTokenGrant {
+		body = oauthBody{errorBody{[]errorEntry{entry}}, oauthError(e), e.Message}
+	}
+	writeJSON(w, status, "application/json", body)
 }
 
 // addErrorHeaders adds what RFC 9110 wants beside some statuses.
 func (h *handler) addErrorHeaders(head http.Header, r *http.Request, q Request, status int, e *lading.Error) {
 	switch status {
 	case http.StatusUnauthorized:
-		for _, c := range h.challenge(r, q) {
-			head.Add("Www-Authenticate", c)
-		}
+		head.Set("Www-Authenticate", h.challenge(r, q, e))
 	case http.StatusMethodNotAllowed:
 		allow := ""
 		if d, ok := e.Detail.(methodDetail); ok {
@@ -105,11 +107,12 @@ func detailFields(detail any) map[string]any {
 	return fields
 }
 
-func (h *handler) challenge(r *http.Request, q Request) []string {
-	if h.opt.Challenge != nil {
-		return h.opt.Challenge(r, q)
+// challenge is how a client can say who it is.
+func (h *handler) challenge(r *http.Request, q Request, e *lading.Error) string {
+	if h.opt.Tokens == nil || q.Action == ActionToken || q.Action == ActionTokenGrant {
+		return `Basic realm="lading"`
 	}
-	return []string{`Basic realm="lading"`}
+	return h.bearer(r, q, e)
 }
 
 // requestID returns the id that the log and the client know the request by: the

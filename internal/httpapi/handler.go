@@ -48,14 +48,21 @@ type Options struct {
 	// BaseCheck decides what GET /v2/ answers, which clients use to find out
 	// whether they must sign in; nil means that it is always well.
 	BaseCheck func(context.Context) error
-	// Challenge returns the WWW-Authenticate headers of a 401. The request is
-	// zero where the URL was not understood. Nil means HTTP basic.
-	Challenge func(*http.Request, Request) []string
+	// Tokens makes the tokens that clients are sent for by a 401. Nil means HTTP
+	// basic.
+	Tokens Tokens
 	// Types are the definitions of artifact types and the policies; nil is a registry without.
 	Types Types
 	// Access are the rules of access, behind themselves; nil is a registry
 	// without.
 	Access Access
+	// Accounts are who can sign in, behind a guard; nil is a registry that keeps
+	// none.
+	Accounts Accounts
+	// WhoAmI tells a caller about itself; nil is a registry without rules.
+	//
+	// Errors: UNAUTHORIZED.
+	WhoAmI func(context.Context) (any, error)
 	// MaxRequests is how many requests may be served at the same time, deltas
 	// that wait for a change and streams not counted; 0 means any number.
 	// Further ones are answered 429.
@@ -280,6 +287,11 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 		return h.types(w, r, q)
 	case ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain:
 		return h.access(w, r, q)
+	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
+		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
+		return h.accounts(w, r, q)
+	case ActionToken, ActionTokenGrant, ActionTokenKeys:
+		return h.tokens(w, r, q)
 	}
 	return lading.ErrInternal.Wrap(fmt.Errorf("no handler for action %d", q.Action))
 }

@@ -132,6 +132,18 @@ var actionNames = [...]string{
 	ActionRulePut:          "access_rule_put",
 	ActionRuleDelete:       "access_rule_delete",
 	ActionExplain:          "access_explain",
+	ActionAccounts:         "accounts",
+	ActionAccountGet:       "account_get",
+	ActionAccountPut:       "account_put",
+	ActionAccountDelete:    "account_delete",
+	ActionAPITokens:        "api_tokens",
+	ActionAPITokenCreate:   "api_token_create",
+	ActionAPITokenGet:      "api_token_get",
+	ActionAPITokenDelete:   "api_token_delete",
+	ActionWhoAmI:           "whoami",
+	ActionToken:            "token",
+	ActionTokenGrant:       "token_grant",
+	ActionTokenKeys:        "token_keys",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

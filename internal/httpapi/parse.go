@@ -202,6 +202,9 @@ func routeExtension(rest string) (endpoint, Request, error) {
 	if rest, ok := strings.CutPrefix(ext, "_lading/types/"); ok && repo == "" {
 		return routeTypes(rest)
 	}
+	if rest, ok := strings.CutPrefix(ext, "_lading/auth/"); ok && repo == "" {
+		return routeAuth(rest)
+	}
 	if rest, ok := strings.CutPrefix(ext, "_lading/access/"); ok && repo == "" {
 		return routeAccess(rest)
 	}
@@ -274,7 +277,9 @@ func (q *Request) parseParameters(raw string) error {
 	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionWatch, ActionSearch,
 		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete,
-		ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain:
+		ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain,
+		ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
+		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
 	default:
 		return nil
 	}
@@ -306,6 +311,9 @@ func (q *Request) parseParameters(raw string) error {
 		return noParameters(v)
 	case ActionExplain:
 		return q.parseExplain(v)
+	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
+		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
+		return q.parseAccounts(v)
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {
 			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)

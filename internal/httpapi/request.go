@@ -54,6 +54,18 @@ const (
 	ActionRulePut                            // access: a rule
 	ActionRuleDelete                         // access: a rule
 	ActionExplain                            // access: why somebody may do something
+	ActionAccounts                           // accounts: all
+	ActionAccountGet                         // accounts: one
+	ActionAccountPut                         // accounts: one
+	ActionAccountDelete                      // accounts: one
+	ActionAPITokens                          // accounts: the tokens
+	ActionAPITokenCreate                     // accounts: a token
+	ActionAPITokenGet                        // accounts: a token
+	ActionAPITokenDelete                     // accounts: a token
+	ActionWhoAmI                             // accounts: who is asking
+	ActionToken                              // auth: a token, for who says in the header who he is
+	ActionTokenGrant                         // auth: a token, for what a form says
+	ActionTokenKeys                          // auth: the keys that sign tokens
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
@@ -97,6 +109,8 @@ type Request struct {
 	Type string
 	// Rule is the id of ActionRule*.
 	Rule string
+	// Accounts is what ActionAccount* and ActionAPIToken* are about.
+	Accounts AccountQuery
 	// Explain is what ActionExplain asks; nil for every other action.
 	Explain *ExplainQuery
 	// Stats tells that ActionDefinitions was asked with view=stats.
@@ -113,13 +127,13 @@ type Request struct {
 // Method returns the HTTP method of the request.
 func (q Request) Method() string {
 	switch q.Action {
-	case ActionUploadStart, ActionUploadWhole, ActionUploadMount:
+	case ActionUploadStart, ActionUploadWhole, ActionUploadMount, ActionTokenGrant, ActionAPITokenCreate:
 		return http.MethodPost
 	case ActionUploadPatch:
 		return http.MethodPatch
-	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut, ActionPolicyPut, ActionRulePut:
+	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut, ActionPolicyPut, ActionRulePut, ActionAccountPut:
 		return http.MethodPut
-	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete, ActionRuleDelete:
+	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete, ActionRuleDelete, ActionAccountDelete, ActionAPITokenDelete:
 		return http.MethodDelete
 	case ActionBlobHead, ActionManifestHead:
 		return http.MethodHead
@@ -190,6 +204,13 @@ func (q Request) path() string {
 		return repo + "_lading/access/rules/" + q.Rule
 	case ActionExplain:
 		return repo + "_lading/access/explain"
+	case ActionToken, ActionTokenGrant:
+		return tokenPath
+	case ActionTokenKeys:
+		return repo + "_lading/auth/keys"
+	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
+		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
+		return repo + "_lading/access/" + q.Accounts.path(q.Action)
 	case ActionSearchPing:
 		return "/v1/_ping"
 	case ActionSearch:
@@ -215,6 +236,9 @@ func (q Request) query() url.Values {
 		set(v, "from-blob", string(q.FromBlob))
 	case ActionTagsList, ActionCatalog:
 		q.addPage(v)
+	case ActionAccounts, ActionAPITokens:
+		q.addPage(v)
+		set(v, "owner", q.Accounts.Owner)
 	case ActionDraftNames, ActionTagHistory:
 		q.addDraft(v)
 	case ActionReferrers:

@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/lading-dev/lading"
+)
+
+// Authenticator knows callers by one kind of credential. Its methods may be
+// called from any number of goroutines, at every request.
+type Authenticator interface {
+	// Authenticate tells who sends a request. Where that has no credential of
+	// the kind, handled is false, and the next of a Chain is asked.
+	//
+	// Errors: UNAUTHORIZED, TOOMANYREQUESTS, UNAVAILABLE.
+	Authenticate(r *http.Request) (id lading.Identity, handled bool, err error)
+	// Current returns a caller as it is now, with the groups of now. It is false
+	// for one whom this authenticator does not know, or not any more, and for a
+	// credential that is revoked. A caller without Credential has signed in by
+	// a password, or has gone on from there with a token of the registry.
+	Current(lading.Identity) (lading.Identity, bool)
+}
+
+// Session begins the ids of credentials that the registry made for who signed
+// in with a password: as long as the user is there, they are good.
+const Session = "session:"
+
+// Chain asks several authenticators in turn.
+type Chain []Authenticator
+
+// Identify tells who sends a request: nobody, where it has no credential.
+//
+// Errors: UNAUTHORIZED, also for a credential that is of no kind that is known;
+// TOOMANYREQUESTS, UNAVAILABLE.
+func (c Chain) Identify(r *http.Request) (lading.Identity, error) {
+	said := r.Header["Authorization"]
+	if len(said) > 1 {
+		return lading.Identity{}, lading.ErrUnauthorized
+	}
+	for _, a := range c {
+		if id, handled, err := a.Authenticate(r); handled || err != nil {
+			return id, err
+		}
+	}
+	if len(said) > 0 {
+		return lading.Identity{}, lading.ErrUnauthorized
+	}
+	return lading.Identity{}, nil
+}
+
+// Current returns a caller as it is now; false for one who has gone, or whose
+// credential is revoked. Who is anonymous stays so.
+func (c Chain) Current(id lading.Identity) (lading.Identity, bool) {
+	if id.Anonymous() {
+		return id, true
+	}
+	asked := id
+	if id.Credential != nil && strings.HasPrefix(id.Credential.ID, Session) {
+		asked.Credential = nil
+	}
+	for _, a := range c {
+		if now, ok := a.Current(asked); ok {
+			now.Credential = id.Credential
+			return now, true
+		}
+	}
+	return lading.Identity{}, false
+}
+
+// Known tells whether a caller is there still, with its credential.
+func (c Chain) Known(id lading.Identity) bool {
+	_, ok := c.Current(id)
+	return ok
+}
+
+// Authenticate implements Authenticator: it takes requests with a name and
+// password, or with an API token.
+func (b *Basic) Authenticate(r *http.Request) (id lading.Identity, handled bool, err error) {
+	said := r.Header["Authorization"]
+	token, bearer := BearerToken(r)
+	if len(said) == 0 || !scheme(said[0], "Basic") && !(bearer && b.opt.Accounts.IsToken(token)) {
+		return lading.Identity{}, false, nil
+	}
+	id, err = b.Identify(r)
+	return id, true, err
+}
+
+// scheme reports whether a header has the scheme (RFC 9110, 11.1: in any case).
+func scheme(header, name string) bool {
+	word, _, _ := strings.Cut(header, " ")
+	return strings.EqualFold(word, name)
+}
+
+// BearerToken is the token of a request that has one (RFC 6750, 2.1).
+func BearerToken(r *http.Request) (token string, ok bool) {
+	said := r.Header["Authorization"]
+	if len(said) != 1 || !scheme(said[0], "Bearer") {
+		return "", false
+	}
+	return strings.TrimSpace(said[0][len("Bearer"):]), true
+}
