@@ -21,14 +21,13 @@ import (
 type Options struct {
 	// Logger gets what clients are not told; nil discards it.
 	Logger *slog.Logger
-	// AbsoluteLocations makes Location headers absolute: ExternalURL, or else
-	// the request's own scheme and Host, before the path. Relative ones, the
-	// default, are right behind every proxy.
+	// AbsoluteLocations makes Location headers absolute: Outside before the
+	// path. Relative ones, the default, are right behind every proxy.
 	AbsoluteLocations bool
-	// ExternalURL is how clients reach the registry, without a slash at its
-	// end: "https://reg.example". For AbsoluteLocations, and for the sources
-	// of events; those have the request's own Host without it.
-	ExternalURL string
+	// Outside tells the scheme and host by which the client of a request reaches
+	// the registry; nil is what the request itself says. For AbsoluteLocations,
+	// the sources of events, and where to sign in.
+	Outside func(*http.Request) (scheme, host string)
 	// BodyIdle is how long a client may neither send a byte of a body that it
 	// announced nor take one of a long answer; 0 means 60 s.
 	//
@@ -107,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TombstoneDays == 0 {
 		o.TombstoneDays = 90
+	}
+	if o.Outside == nil {
+		o.Outside = asAsked
 	}
 	if o.BaseCheck == nil {
 		o.BaseCheck = func(context.Context) error { return nil }
@@ -327,13 +329,17 @@ func (h *handler) setLocation(w *response, r *http.Request, q Request) {
 }
 
 func (h *handler) origin(r *http.Request) string {
-	switch {
-	case !h.opt.AbsoluteLocations:
+	if !h.opt.AbsoluteLocations {
 		return ""
-	case h.opt.ExternalURL != "":
-		return h.opt.ExternalURL
-	case r.TLS != nil:
-		return "https://" + r.Host
 	}
-	return "http://" + r.Host
+	scheme, host := h.opt.Outside(r)
+	return scheme + "://" + host
+}
+
+// asAsked is the way that a request took where there is no proxy.
+func asAsked(r *http.Request) (scheme, host string) {
+	if r.TLS != nil {
+		return "https", r.Host
+	}
+	return "http", r.Host
 }

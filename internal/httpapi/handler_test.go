@@ -102,7 +102,7 @@ func TestOptions(t *testing.T) {
 	if got, want := location(t, srv, "/v2/a/manifests/t"), srv.URL+"/v2/a/manifests/"+string(d); got != want {
 		t.Errorf("Location: %s, want %s", got, want)
 	}
-	opt.ExternalURL = "https://reg.example"
+	opt.Outside = func(*http.Request) (string, string) { return "https", "reg.example" }
 	if got, want := location(t, serveMemory(t, m, opt), "/v2/a/manifests/t"), "https://reg.example/v2/a/manifests/"+string(d); got != want {
 		t.Errorf("Location: %s, want %s", got, want)
 	}

@@ -265,16 +265,11 @@ func (w *response) sent(r *http.Request) error {
 // address is where the caller reaches the registry, for the sources of events:
 // empty, which leaves them a path alone, where the caller names no host.
 func (h *handler) address(r *http.Request) string {
-	if h.opt.ExternalURL != "" {
-		return h.opt.ExternalURL
-	}
-	if r.Host == "" || len(r.Host) > maxName || !allBytes(r.Host, isHostByte) {
+	scheme, host := h.opt.Outside(r)
+	if host == "" || len(host) > maxName || !allBytes(host, isHostByte) {
 		return ""
 	}
-	if r.TLS != nil {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
+	return scheme + "://" + host
 }
 
 // isHostByte tells the characters of a name or address with a port.

@@ -202,7 +202,7 @@ func TestHostileHost(t *testing.T) {
 	}
 	r := httptest.NewRequest("GET", watchURL, nil)
 	w := httptest.NewRecorder()
-	New(newMemory(), Options{ExternalURL: "https://outside.example"}).ServeHTTP(w, r)
+	New(newMemory(), Options{Outside: func(*http.Request) (string, string) { return "https", "outside.example" }}).ServeHTTP(w, r)
 	if !strings.Contains(w.Body.String(), `"source":"https://outside.example/v2/acme/web"`) {
 		t.Error("the external address is not in", w.Body)
 	}
