@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/lading-dev/lading"
-	"github.com/lading-dev/lading/internal/proxy"
 )
 
 // Tokens makes the registry's tokens (distribution project, "Token
@@ -243,7 +242,8 @@ func oauthError(e *lading.Error) string {
 // Specification"). Basic stands beside it nowhere: docker would take that, and
 // stop for want of a password where a token for nobody is enough.
 func (h *handler) bearer(r *http.Request, q Request, e *lading.Error) string {
-	c := `Bearer realm="` + proxy.Scheme(r) + "://" + quotable(proxy.Host(r)) + tokenPath + `",service="` + h.opt.Tokens.Name() + `"`
+	scheme, host := h.opt.Outside(r)
+	c := `Bearer realm="` + scheme + "://" + quotable(host) + tokenPath + `",service="` + h.opt.Tokens.Name() + `"`
 	if scope := scopeOf(q); scope != "" {
 		c += `,scope="` + scope + `"`
 	}
