@@ -107,7 +107,8 @@ var knownCodes = map[lading.Code]bool{
 	lading.CodeUnsupported: true, lading.CodeTooManyRequests: true, lading.CodeParameterInvalid: true,
 	lading.CodeCursorInvalid: true, lading.CodeCursorExpired: true, lading.CodeCursorRequired: true,
 	lading.CodeExtensionUnknown: true, lading.CodePreconditionFailed: true, lading.CodeTypeInvalid: true,
-	lading.CodeTypeUnknown: true, lading.CodeRuleInvalid: true, lading.CodeRuleUnknown: true, lading.CodeStorageFull: true, lading.CodeUnavailable: true,
+	lading.CodeTypeUnknown: true, lading.CodeRuleInvalid: true, lading.CodeRuleUnknown: true,
+	lading.CodeAccountInvalid: true, lading.CodeAccountUnknown: true, lading.CodeTokenInvalid: true, lading.CodeTokenUnknown: true, lading.CodeStorageFull: true, lading.CodeUnavailable: true,
 }
 
 // codesOfStatus are what a status means that comes without a code known here:

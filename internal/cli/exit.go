@@ -82,7 +82,7 @@ func codeOf(err error) int {
 
 func codeOfError(code lading.Code) int {
 	switch code {
-	case lading.CodeNameUnknown, lading.CodeManifestUnknown, lading.CodeBlobUnknown, lading.CodeRuleUnknown:
+	case lading.CodeNameUnknown, lading.CodeManifestUnknown, lading.CodeBlobUnknown, lading.CodeRuleUnknown, lading.CodeAccountUnknown, lading.CodeTokenUnknown:
 		return ExitNotFound
 	case lading.CodeUnauthorized, lading.CodeDenied, lading.CodeConflict, lading.CodeTypeRefused:
 		return ExitDenied

@@ -59,6 +59,9 @@ func routeAccess(rest string) (endpoint, Request, error) {
 	case "explain":
 		return endpoint{methods: atExplain}, Request{}, nil
 	}
+	if at, q, ok, err := routeAccounts(rest); ok {
+		return at, q, err
+	}
 	id, ok := strings.CutPrefix(rest, "rules/")
 	switch {
 	case !ok || strings.Contains(id, "/"):

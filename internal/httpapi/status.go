@@ -56,11 +56,15 @@ var statuses = map[lading.Code]status{
 	lading.CodeTypeUnknown:        {http: http.StatusNotFound},
 	lading.CodeTypeRefused: {http.StatusUnsupportedMediaType, // RFC 9110, 15.5.16
 		lading.CodeUnsupported},
-	lading.CodeRuleInvalid: {http: http.StatusBadRequest},
-	lading.CodeRuleUnknown: {http: http.StatusNotFound},
-	lading.CodeStorageFull: {http: http.StatusInsufficientStorage},
-	lading.CodeUnavailable: {http: http.StatusServiceUnavailable},
-	lading.CodeInternal:    {http.StatusInternalServerError, "UNKNOWN"},
+	lading.CodeRuleInvalid:    {http: http.StatusBadRequest},
+	lading.CodeRuleUnknown:    {http: http.StatusNotFound},
+	lading.CodeAccountInvalid: {http: http.StatusBadRequest},
+	lading.CodeAccountUnknown: {http: http.StatusNotFound},
+	lading.CodeTokenInvalid:   {http: http.StatusBadRequest},
+	lading.CodeTokenUnknown:   {http: http.StatusNotFound},
+	lading.CodeStorageFull:    {http: http.StatusInsufficientStorage},
+	lading.CodeUnavailable:    {http: http.StatusServiceUnavailable},
+	lading.CodeInternal:       {http.StatusInternalServerError, "UNKNOWN"},
 
 	codeBodyTimeout: {http: http.StatusRequestTimeout},
 	codeNotAcceptable: {http.StatusNotAcceptable, // RFC 9110, 15.5.7
