@@ -16,7 +16,7 @@ func (c Config) Public() bool {
 }
 
 // SignIn tells whether callers can sign in.
-func (c Config) SignIn() bool { return c.Auth.Htpasswd != "" || c.TLS.ClientSubjects != "" }
+func (c Config) SignIn() bool { return c.Auth.Htpasswd != "" || c.TLS.ClientSubjects != "" || c.Auth.Issuers != "" }
 
 // NotPublic is what keeps a registry from being Public, and what to do.
 func (c Config) NotPublic() string {

@@ -30,6 +30,7 @@ func mistakes(c Config) Mistakes {
 		m.add("durability", "%q is not a durability: write full or relaxed", c.Durability)
 	}
 	m.access(c.Access)
+	m.auth(c.Auth)
 	m.admin(c.Admin)
 	m.catalog(c.Catalog)
 	if c.Manifests.Sparse != Allow && c.Manifests.Sparse != Deny {

@@ -64,6 +64,32 @@ type Auth struct {
 	// read again when it changes. Empty means that nobody can sign in. What a
 	// user may do is said in access.rules.
 	Htpasswd string
+	// Issuers (auth.issuers) are OpenID Connect issuers whose tokens are taken,
+	// such as those of GitHub Actions, GitLab and Kubernetes: a YAML list of
+	// name, url, audience and rules, as docs/access.md describes it.
+	Issuers string
+	// Tokens are those that the registry makes.
+	Tokens Tokens
+}
+
+// Tokens are what clients get for their password, and show instead of it.
+type Tokens struct {
+	// Bearer (auth.tokens.bearer) sends clients for tokens, as the token
+	// specification of the distribution project has it, so that all of them
+	// pull what is public without signing in. Without it they are asked for
+	// passwords alone.
+	Bearer bool
+	// Lifetime (auth.tokens.lifetime) is how long a token is good, 1m to 1h. What
+	// it lets do is asked anew at each request; it is as long that a password
+	// that was changed in the file of users can still be felt.
+	Lifetime time.Duration
+	// Refresh (auth.tokens.refresh) is how long a client may get new tokens
+	// without the password, after "docker login" for example, up to 3650d; 0s:
+	// clients keep the password.
+	Refresh time.Duration
+	// Rotate (auth.tokens.rotate) is how long a key signs before another one
+	// does, 1h at least.
+	Rotate time.Duration
 }
 
 // Access says who may do what.
@@ -383,7 +409,8 @@ func Default() Config {
 			OCIDrafts:     true,
 			Forwarded:     XForwarded,
 		},
-		TLS: TLS{ClientAuth: RequestCertificate},
+		Auth: Auth{Tokens: Tokens{Bearer: true, Lifetime: 5 * time.Minute, Refresh: 90 * 24 * time.Hour, Rotate: 30 * 24 * time.Hour}},
+		TLS:  TLS{ClientAuth: RequestCertificate},
 		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000, HeldPerCaller: 2000, HeldPerAddress: 5000, Rates: Rates{
 			Pull:   Rate{2000, time.Second, 20_000},
 			Push:   Rate{1000, time.Second, 10_000},
