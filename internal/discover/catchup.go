@@ -147,6 +147,7 @@ func (s *watch) page(p *paging) (items []lading.Item, done bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	lading.MeterFrom(s.ctx).Add(r.looked)
 	if out.Next == "" {
 		return out.Items, true, s.finish(p, out.Cursor)
 	}

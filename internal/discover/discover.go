@@ -155,6 +155,8 @@ func (e *Engine) List(ctx context.Context, q lading.Query) (lading.Listing, erro
 		case errors.Is(err, journal.ErrAhead):
 			return lading.Listing{}, expired("epoch")
 		case err != nil || !r.waits(out) || !time.Now().Before(deadline) || e.drained():
+			// Not what earlier rounds have read: others' changes make those.
+			lading.MeterFrom(ctx).Add(r.looked)
 			return out, err
 		default:
 			err = e.pause(ctx, changed, min(time.Until(deadline), e.opt.Poll))
@@ -227,6 +229,7 @@ func (e *Engine) answer(ctx context.Context, r *request) (out lading.Listing, er
 		default:
 			out, err = p.list()
 		}
+		r.looked = p.looked()
 		return err
 	})
 	return out, err

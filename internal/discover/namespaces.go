@@ -32,6 +32,7 @@ func (p *page) namespaces() (out lading.Listing, err error) {
 			return out, err
 		}
 		seg := base + firstSegment(name[len(base):])
+		p.budget--
 		item, err := p.namespaceItem(seg, name, visible)
 		if err != nil {
 			return out, err
@@ -113,6 +114,7 @@ func (p *page) countNames(below lading.Grants, own bool) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.budget -= len(rs)
 		if n += len(rs); n > maxCount {
 			return "1000+", nil
 		}

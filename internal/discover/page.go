@@ -36,6 +36,17 @@ func (p *page) room() bool { return len(p.out) < p.n && p.bytes > 0 }
 // spent reports whether enough rows were looked at.
 func (p *page) spent() bool { return p.budget <= 0 }
 
+// looked is how many rows the page has cost the caller: the budget that is
+// spent, which is of visible rows alone, as it decides where a page ends. A
+// question by subject pays for what it shows: whether there is an index for
+// it depends on what others have.
+func (p *page) looked() int {
+	if p.r.q.Scope.Subject != "" {
+		return len(p.out)
+	}
+	return max(p.e.opt.Scan-p.budget, len(p.out))
+}
+
 const itemBytes = 400 // an item's JSON without names and annotations, about
 
 func (p *page) add(it lading.Item) {

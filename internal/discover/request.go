@@ -19,6 +19,7 @@ type request struct {
 	tok     *token        // of a further page
 	from    *cursor       // of a delta's first page
 	names   lading.Grants // the names that the query is about
+	looked  int           // rows that the last answer has cost
 
 	// For a stream, which goes on with the changes behind the position:
 	// state shows nothing newer than that.
