@@ -90,12 +90,7 @@ func (f *cpFlags) run(ctx context.Context, env Env, s streams, from, to string) 
 	if err != nil {
 		return err
 	}
-	meter, stop := &importer.Meter{}, func() {}
-	if !f.quiet && env.Terminal(s.err) {
-		stop = meter.Show(s.err, true)
-	}
-	r, err := f.copy(ctx, src, dst, meter)
-	stop()
+	r, err := f.copy(ctx, src, dst, show{s.err, !f.quiet && env.Terminal(s.err)})
 	if err != nil {
 		if errors.Is(err, errPartly) {
 			return fmt.Errorf("%w\nwhat was copied stays: run the same command again to go on", err)
@@ -111,15 +106,30 @@ func (f *cpFlags) run(ctx context.Context, env Env, s streams, from, to string) 
 // errPartly marks a copy that had begun.
 var errPartly = errors.New("the copy is not whole")
 
-func (f *cpFlags) copy(ctx context.Context, src, dst *side, meter *importer.Meter) (*report, error) {
+// show is where progress is shown, if it is.
+type show struct {
+	w  io.Writer
+	on bool
+}
+
+func (f *cpFlags) copy(ctx context.Context, src, dst *side, to show) (*report, error) {
+	meter, stop := &importer.Meter{}, func() {}
+	if to.on {
+		stop = meter.Show(to.w, true)
+	}
 	meter.Begin("looking at "+src.String(), "manifests", 0, 0)
 	p, err := f.plan(ctx, src, cmp.Or(dst.tag, src.tag), meter)
+	stop()
 	if err != nil {
 		return nil, said(src.String(), err)
 	}
 	r := p.report()
 	r.Source, r.Destination = src.String(), dst.String()
-	c := &copier{plan: p, src: src, dst: dst, report: r, meter: meter, jobs: f.jobs}
+	c := &copier{plan: p, src: src, dst: dst, report: r, jobs: f.jobs}
+	if to.on {
+		c.bars = showBars(to.w, r.Bytes)
+		defer c.bars.stop()
+	}
 	if err := c.run(ctx); errors.Is(err, errdef.ErrNotFound) {
 		// Something that belongs to it, and not what was named.
 		return nil, &Failure{fmt.Errorf("%w: %s to %s: %w", errPartly, src, dst, err), ExitFailed}

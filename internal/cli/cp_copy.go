@@ -12,11 +12,10 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/vbauerster/mpb/v8"
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/registry"
-
-	"github.com/lading-dev/lading/internal/importer"
 )
 
 // copier carries out a plan.
@@ -24,7 +23,7 @@ type copier struct {
 	*plan
 	src, dst *side
 	report   *report
-	meter    *importer.Meter
+	bars     *bars
 	jobs     int
 
 	mu      sync.Mutex
@@ -43,7 +42,6 @@ func (c *copier) run(ctx context.Context) (err error) {
 		// What a copy that is cut short has brought is found again.
 		defer func() { err = errors.Join(err, c.dst.local.SaveIndex()) }()
 	}
-	c.meter.Begin("copying", "manifests and blobs", len(c.order)+len(c.blobs), c.report.Bytes)
 	if err := oras.CopyGraph(ctx, feed{c}, sink{c.dst.target()}, everything, c.options()); err != nil {
 		return err
 	}
@@ -122,7 +120,7 @@ func (c *copier) count(d ocispec.Descriptor, as *int, bytes int64) {
 	}
 	c.mu.Unlock()
 	if !known {
-		c.meter.Add(1, bytes)
+		c.bars.moved(bytes)
 	}
 }
 
@@ -144,7 +142,6 @@ func (c *copier) countAll(d ocispec.Descriptor) {
 
 // tag sets the tags that do not point there yet.
 func (c *copier) tag(ctx context.Context) error {
-	c.meter.Begin("tagging", "tags", len(c.tags), 0)
 	target, ok := c.dst.target().(content.TagResolver)
 	if !ok {
 		return errors.New("the destination has no tags")
@@ -157,7 +154,6 @@ func (c *copier) tag(ctx context.Context) error {
 		}
 	}
 	return c.each(ctx, len(c.tags), func(ctx context.Context, i int) error {
-		defer c.meter.Add(1, 0)
 		t := c.tags[i]
 		if is, err := target.Resolve(ctx, t.tag); err == nil && is.Digest == t.desc.Digest {
 			return nil
@@ -178,26 +174,38 @@ func (f feed) Exists(ctx context.Context, d ocispec.Descriptor) (bool, error) {
 
 func (f feed) Fetch(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
 	if n, ok := f.nodes[d.Digest]; ok && n.raw != nil {
-		return &metered{io.NopCloser(bytes.NewReader(n.raw)), f.copier}, nil
+		return &metered{io.NopCloser(bytes.NewReader(n.raw)), f.copier, nil}, nil
 	}
 	body, err := f.src.store.Fetch(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	return &metered{body, f.copier}, nil
+	return &metered{body, f.copier, f.bars.blob(d)}, nil
 }
 
 // metered counts bytes as they are read.
 type metered struct {
 	io.ReadCloser
-	c *copier
+	c   *copier
+	bar *mpb.Bar // of this blob; nil for none
 }
 
 func (m *metered) Read(b []byte) (int, error) {
 	n, err := m.ReadCloser.Read(b)
 	m.c.moved.Add(int64(n))
-	m.c.meter.Add(0, int64(n))
+	m.c.bars.moved(int64(n))
+	if m.bar != nil {
+		m.bar.IncrBy(n)
+	}
 	return n, err
+}
+
+// Close takes the bar away of what was cut short; a whole one goes by itself.
+func (m *metered) Close() error {
+	if m.bar != nil {
+		m.bar.Abort(true)
+	}
+	return m.ReadCloser.Close()
 }
 
 // sink is the destination of a copy, in which everything is never whole.
