@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/audit"
 	"github.com/lading-dev/lading/internal/journal"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
@@ -169,6 +170,7 @@ func (c *Catalog) UnlinkBlob(ctx context.Context, repo string, d digest.Digest) 
 			return lading.ErrConflict.With("the manifest %s uses the blob: delete that first", users[0]).WithDetail(ParentsDetail{users})
 		}
 		tx.Exec(`DELETE FROM repository_blob WHERE repo=? AND blob=?`, r.id, blob)
+		audit.AppendAt(tx, c.now(), lading.AuditRecord{Action: "blob_delete", Repository: repo, Digest: d})
 		tx.AfterCommit(func() { c.links.forget(repo, d) })
 		return nil
 	})

@@ -46,6 +46,7 @@ func (c *Catalog) DeleteTagIf(ctx context.Context, repo, tag, actor string, when
 		t.to.tagged--
 		ch.touch(t.to)
 		ch.closeTag(t)
+		ch.audit(lading.AuditRecord{Action: "tag_delete", Tags: []string{tag}, Digest: named(t.to)})
 		ch.finish()
 		return nil
 	})
@@ -120,6 +121,7 @@ func (c *Catalog) deleteManifest(tx *sqldb.Tx, r *repositoryRow, lists []int64, 
 	if m.tagged == 0 {
 		ch.dropManifest(m, blobs, children)
 	}
+	ch.audit(lading.AuditRecord{Action: "manifest_delete", Tags: names, Digest: d, Size: m.size})
 	ch.finish()
 	return m.tagged > 0, nil
 }
@@ -249,6 +251,7 @@ func (c *Catalog) DeleteRepository(ctx context.Context, repo, actor string) erro
 		}
 		ch := c.newChange(tx, r, lists, actor)
 		pos, rev := ch.record(journal.Row{Kind: journal.Repository, Action: journal.Deleted, Name: repo, Flags: journal.Existed})
+		ch.audit(lading.AuditRecord{Action: "repository_delete"})
 		tx.Exec(`INSERT INTO repository_past(id,name,incarnation,rev,born,ended) VALUES(?,?,?,?,?,?)`, r.id, repo, r.incarnation, rev, r.born, pos)
 		tx.Exec(`DELETE FROM repository WHERE id=?`, r.id)
 		tx.Exec(`INSERT INTO purge(repo,name) VALUES(?,?)`, r.id, repo)

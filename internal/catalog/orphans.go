@@ -131,6 +131,7 @@ func (s *orphanSweep) step(lists []int64) error {
 	ch := s.c.newChange(s.tx, s.repo, lists, 0)
 	for _, m := range s.drops {
 		ch.dropManifest(&m.manifestRow, m.blobs, m.children)
+		ch.audit(lading.AuditRecord{Action: "orphan_delete", Actor: lading.AuditSystem, Digest: named(&m.manifestRow), Size: m.size})
 	}
 	ch.finish()
 	return nil

@@ -65,6 +65,7 @@ func (c *Catalog) ChangePolicy(ctx context.Context, after int64, p Policy) (gene
 		tx.Exec(`UPDATE typing SET generation=? WHERE id=0`, generation)
 		tx.Exec(`UPDATE typing_walk SET generation=? WHERE generation=?`, generation, after)
 		tx.Exec(`DELETE FROM policy WHERE id=?`, p.ID)
+		c.auditRule(tx, "policy", p.ID, p.Body)
 		if p.Body != nil {
 			tx.Exec(`INSERT INTO policy(id,body) VALUES(?,?)`, p.ID, p.Body)
 		}

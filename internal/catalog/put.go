@@ -217,7 +217,7 @@ func (p *put) write(tx *sqldb.Tx, moved []string) error {
 			return err
 		}
 	}
-	losing := p.losing(moved)
+	losing, previous := p.losing(moved), p.previous(moved)
 	if p.target == nil {
 		p.target = p.create(ch, int64(len(moved)))
 	} else {
@@ -234,6 +234,7 @@ func (p *put) write(tx *sqldb.Tx, moved []string) error {
 			ch.openTag(name, p.target, ch.raise(p.graves, TagGone, name))
 		}
 	}
+	p.audit(ch, moved, previous)
 	ch.finish()
 	return nil
 }

@@ -73,6 +73,7 @@ func (c *Catalog) ChangeTyping(ctx context.Context, after int64, definitions, wa
 		tx.Exec(`UPDATE typing SET generation=?,definitions=?,walked=? WHERE id=0`, generation, definitions, walked)
 		for _, d := range changes {
 			tx.Exec(`DELETE FROM definition WHERE name=?`, d.Name)
+			c.auditRule(tx, "definition", d.Name, d.Body)
 			if d.Body != nil {
 				tx.Exec(`INSERT INTO definition(name,body,at) VALUES(?,?,?)`, d.Name, d.Body, generation)
 			}

@@ -52,7 +52,7 @@ func refused(ctx context.Context, err *lading.Error) error {
 	if lading.IdentityFrom(ctx).Anonymous() {
 		return lading.ErrUnauthorized
 	}
-	return err
+	return err.Wrap(lading.ErrRefused)
 }
 
 // refusal is refused, where whoever would have enough with a token that is made
@@ -70,7 +70,7 @@ func (d door) refusal(ctx context.Context, verb lading.Verb, enough func(lading.
 	case enough(wider):
 		return lading.ErrInsufficientScope
 	}
-	return err
+	return refused(ctx, err)
 }
 
 // may reports whether the caller may do what the verb says in a repository, and

@@ -50,7 +50,7 @@ func asError(err error) *lading.Error {
 func (h *handler) writeError(w *response, r *http.Request, q Request, err error) {
 	e := asError(err)
 	status, entry := entryOf(e)
-	w.code = entry.Code
+	w.code, w.refused = entry.Code, errors.Is(err, lading.ErrRefused)
 	head := w.Header()
 	for _, name := range []string{"Content-Length", "Etag", "Last-Modified", "Link", "Vary"} {
 		head.Del(name)

@@ -62,6 +62,9 @@ type Options struct {
 	//
 	// Errors: UNAUTHORIZED.
 	WhoAmI func(context.Context) (any, error)
+	// Audit are the records of what was done, behind access; nil is a registry
+	// without.
+	Audit lading.Auditor
 	// MaxRequests is how many requests may be served at the same time, deltas
 	// that wait for a change and streams not counted; 0 means any number.
 	// Further ones are answered 429.
@@ -228,7 +231,13 @@ func (h *handler) identified(w *response, r *http.Request, q Request) error {
 			r = r.WithContext(lading.WithIdentity(r.Context(), id))
 		}
 	}
-	w.subject = lading.IdentityFrom(r.Context()).Subject
+	id := lading.IdentityFrom(r.Context())
+	if w.subject = id.Subject; id.Credential != nil {
+		w.credential = id.Credential.ID
+	}
+	if changes(r.Method) {
+		r = r.WithContext(lading.WithOrigin(r.Context(), origin(w.Header(), r)))
+	}
 	return h.serve(w, r, q)
 }
 
@@ -287,6 +296,8 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 	case ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return h.types(w, r, q)
+	case ActionAudit:
+		return h.audit(w, r, q)
 	case ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain:
 		return h.access(w, r, q)
 	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,

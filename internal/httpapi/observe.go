@@ -28,6 +28,13 @@ type Exchange struct {
 	Repository string
 	// Subject is who asked, empty where nobody was signed in.
 	Subject string
+	// Credential is the id of what was shown, empty for a password.
+	Credential string
+	// Reference and Digest are those of the URL.
+	Reference lading.Reference
+	Digest    lading.Digest
+	// Refused tells that rules did not allow it, whatever the client was told.
+	Refused bool
 	// Status is the HTTP status; 0 where none was sent.
 	Status int
 	// Code is the error that the client was told, or empty.
@@ -55,6 +62,7 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 	var q Request
 	defer func() {
 		x.ID, x.Action, x.Repository, x.Subject, x.Held = w.id[0], q.Action, q.Repository, w.subject, waits(&q)
+		x.Credential, x.Refused, x.Reference, x.Digest = w.credential, w.refused, q.Reference, q.Digest
 		x.Status, x.Code, x.In, x.Out = w.status, w.code, w.in, w.out
 		if !x.Cut && x.Status == 0 {
 			x.Status = http.StatusOK // the server sends it where nobody else did
@@ -132,6 +140,7 @@ var actionNames = [...]string{
 	ActionRulePut:          "access_rule_put",
 	ActionRuleDelete:       "access_rule_delete",
 	ActionExplain:          "access_explain",
+	ActionAudit:            "audit",
 	ActionAccounts:         "accounts",
 	ActionAccountGet:       "account_get",
 	ActionAccountPut:       "account_put",

@@ -193,6 +193,8 @@ func routeExtension(rest string) (endpoint, Request, error) {
 		return endpoint{methods: atDiscover}, q, nil
 	case ext == "_lading/watch/events":
 		return endpoint{methods: atWatch}, q, nil
+	case ext == "_lading/audit" && repo == "":
+		return endpoint{methods: atAudit}, q, nil
 	case ext == "_lading/manage/repository" && repo != "":
 		return endpoint{methods: atManage}, q, nil
 	}
@@ -274,7 +276,7 @@ func (q *Request) parseParameters(raw string) error {
 		return q.parseDraft(raw)
 	}
 	switch q.Action {
-	case ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionWatch, ActionSearch,
+	case ActionAudit, ActionUploadStart, ActionUploadPut, ActionManifestPut, ActionTagsList, ActionCatalog, ActionReferrers, ActionList, ActionWatch, ActionSearch,
 		ActionDefinitions, ActionDefinitionGet, ActionDefinitionPut, ActionDefinitionDelete, ActionDefinitionLogo, ActionTypesUnknown,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete,
 		ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain,
@@ -283,7 +285,7 @@ func (q *Request) parseParameters(raw string) error {
 	default:
 		return nil
 	}
-	if raw == "" && q.Action != ActionUploadPut && q.Action != ActionExplain && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
+	if raw == "" && q.Action != ActionAudit && q.Action != ActionUploadPut && q.Action != ActionExplain && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
 		return nil
 	}
 	v, err := url.ParseQuery(raw)
@@ -311,6 +313,8 @@ func (q *Request) parseParameters(raw string) error {
 		return noParameters(v)
 	case ActionExplain:
 		return q.parseExplain(v)
+	case ActionAudit:
+		return q.parseAudit(v)
 	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
 		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
 		return q.parseAccounts(v)

@@ -54,6 +54,7 @@ const (
 	ActionRulePut                            // access: a rule
 	ActionRuleDelete                         // access: a rule
 	ActionExplain                            // access: why somebody may do something
+	ActionAudit                              // who did what
 	ActionAccounts                           // accounts: all
 	ActionAccountGet                         // accounts: one
 	ActionAccountPut                         // accounts: one
@@ -113,6 +114,8 @@ type Request struct {
 	Accounts AccountQuery
 	// Explain is what ActionExplain asks; nil for every other action.
 	Explain *ExplainQuery
+	// Audit is what ActionAudit asks; nil for every other action.
+	Audit *lading.AuditQuery
 	// Stats tells that ActionDefinitions was asked with view=stats.
 	Stats bool
 	// Search is what ActionSearch asks.
@@ -211,6 +214,8 @@ func (q Request) path() string {
 	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
 		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
 		return repo + "_lading/access/" + q.Accounts.path(q.Action)
+	case ActionAudit:
+		return repo + "_lading/audit"
 	case ActionSearchPing:
 		return "/v1/_ping"
 	case ActionSearch:
@@ -256,6 +261,8 @@ func (q Request) query() url.Values {
 		}
 	case ActionExplain:
 		q.Explain.add(v)
+	case ActionAudit:
+		addAudit(v, q.Audit)
 	case ActionList:
 		addListParameters(v, q.Query)
 	case ActionWatch:

@@ -28,15 +28,19 @@ type response struct {
 	// registry's own form; unfit tells that there was one.
 	noRange, unfit bool
 
+	// meter counts the rows that are read for the request; nil where none count.
+	meter *lading.Meter
+
 	// stream is what follows when the request has been dealt with.
 	stream *streaming
 
 	// What an Observer is told.
-	subject string
-	id      [1]string // the value of X-Request-Id
-	status  int
-	code    lading.Code
-	in, out int64 // bytes of the bodies
+	subject, credential string
+	refused             bool
+	id                  [1]string // the value of X-Request-Id
+	status              int
+	code                lading.Code
+	in, out             int64 // bytes of the bodies
 }
 
 // step is how many bytes of an answer share a deadline.
