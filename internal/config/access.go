@@ -16,12 +16,14 @@ func (c Config) Public() bool {
 }
 
 // SignIn tells whether callers can sign in.
-func (c Config) SignIn() bool { return c.Auth.Htpasswd != "" || c.TLS.ClientSubjects != "" || c.Auth.Issuers != "" }
+func (c Config) SignIn() bool {
+	return c.Auth.Htpasswd != "" || c.Auth.Accounts || c.TLS.ClientSubjects != "" || c.Auth.Issuers != ""
+}
 
 // NotPublic is what keeps a registry from being Public, and what to do.
 func (c Config) NotPublic() string {
 	if !c.SignIn() {
-		return "callers are not authenticated: set auth.htpasswd and access.rules, and TLS; or listen on a loopback address " +
+		return "callers are not authenticated: set auth.accounts: true, or auth.htpasswd and access.rules, and TLS; or listen on a loopback address " +
 			"(127.0.0.1, [::1], localhost); or set insecure_no_auth: true, or --insecure-no-auth, to let everyone who can reach it push and delete"
 	}
 	return "there is no TLS, so passwords could be read on their way: set tls.certificate and tls.key, or tls.acme_hosts; " +

@@ -121,6 +121,10 @@ func (m *Mistakes) auth(a Auth) {
 	if _, err := a.ParsedIssuers(); err != nil {
 		m.add("auth.issuers", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+	if a.MinPassword < 8 || a.MinPassword > 1024 {
+		m.add("auth.min_password", "%d: want 8 to 1024 bytes", a.MinPassword)
+	}
+	m.within("auth.max_token_age", a.MaxTokenAge, 0, 3650*24*time.Hour)
 	m.within("auth.tokens.lifetime", a.Tokens.Lifetime, time.Minute, time.Hour)
 	m.within("auth.tokens.refresh", a.Tokens.Refresh, 0, 3650*24*time.Hour)
 	m.within("auth.tokens.rotate", a.Tokens.Rotate, time.Hour, 3650*24*time.Hour)

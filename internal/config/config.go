@@ -64,6 +64,18 @@ type Auth struct {
 	// read again when it changes. Empty means that nobody can sign in. What a
 	// user may do is said in access.rules.
 	Htpasswd string
+	// Accounts (auth.accounts) keeps users, services and API tokens in the
+	// catalog, made with lading user and lading token. A registry without any
+	// account, and without auth.htpasswd, makes user:admin when it starts, who
+	// may do everything, and puts the password into the file
+	// initial-admin-password of the data directory.
+	Accounts bool
+	// MinPassword (auth.min_password) is the length of the shortest password of
+	// an account, 8 to 1024 bytes.
+	MinPassword int
+	// MaxTokenAge (auth.max_token_age) is the longest that an API token may be
+	// good for, up to 3650d; 0s: as long as is asked for, also for ever.
+	MaxTokenAge time.Duration
 	// Issuers (auth.issuers) are OpenID Connect issuers whose tokens are taken,
 	// such as those of GitHub Actions, GitLab and Kubernetes: a YAML list of
 	// name, url, audience and rules, as docs/access.md describes it.
@@ -409,7 +421,7 @@ func Default() Config {
 			OCIDrafts:     true,
 			Forwarded:     XForwarded,
 		},
-		Auth: Auth{Tokens: Tokens{Bearer: true, Lifetime: 5 * time.Minute, Refresh: 90 * 24 * time.Hour, Rotate: 30 * 24 * time.Hour}},
+		Auth: Auth{MinPassword: 12, Tokens: Tokens{Bearer: true, Lifetime: 5 * time.Minute, Refresh: 90 * 24 * time.Hour, Rotate: 30 * 24 * time.Hour}},
 		TLS:  TLS{ClientAuth: RequestCertificate},
 		Limits: Limits{Connections: 25_000, Requests: 2000, Streams: 20_000, HeldPerCaller: 2000, HeldPerAddress: 5000, Rates: Rates{
 			Pull:   Rate{2000, time.Second, 20_000},

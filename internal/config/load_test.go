@@ -58,7 +58,7 @@ data: /srv/lading
 durability: relaxed
 insecure_no_auth: true
 behind_tls_proxy: true
-auth: {issuers: "", tokens: {bearer: false, lifetime: 10m, refresh: 0s, rotate: 2h}, htpasswd: /etc/lading/users}
+auth: {issuers: "", accounts: true, min_password: 16, max_token_age: 365d, tokens: {bearer: false, lifetime: 10m, refresh: 0s, rotate: 2h}, htpasswd: /etc/lading/users}
 access: {rules: "user:ada owner registry"}
 admin: {listen: ":81", public: true}
 catalog: {url: "postgres://u:p@db/lading", shards: 4}
@@ -75,7 +75,7 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 `
 	want := config.Config{
 		Listen: "0.0.0.0:80", Data: "/srv/lading", Durability: config.Relaxed, InsecureNoAuth: true,
-		BehindTLSProxy: true, Auth: config.Auth{Htpasswd: "/etc/lading/users", Tokens: config.Tokens{Lifetime: 10 * time.Minute, Rotate: 2 * time.Hour}}, Access: config.Access{Rules: "user:ada owner registry"},
+		BehindTLSProxy: true, Auth: config.Auth{Htpasswd: "/etc/lading/users", Accounts: true, MinPassword: 16, MaxTokenAge: 365 * 24 * time.Hour, Tokens: config.Tokens{Lifetime: 10 * time.Minute, Rotate: 2 * time.Hour}}, Access: config.Access{Rules: "user:ada owner registry"},
 		Admin:     config.Admin{Listen: ":81", Public: true},
 		Catalog:   config.Catalog{URL: "postgres://u:p@db/lading", Shards: 4},
 		Manifests: config.Manifests{Sparse: config.Allow},
