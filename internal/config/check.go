@@ -46,6 +46,7 @@ func mistakes(c Config) Mistakes {
 	m.outside(c.HTTP)
 	m.tls(c.TLS)
 	m.limits(c.Limits)
+	m.within("audit.retention", c.Audit.Retention, day, 10*366*day)
 	m.retention(c.Retention)
 	m.tracing(c.Tracing)
 	if c.Log.Format != LogText && c.Log.Format != LogJSON {

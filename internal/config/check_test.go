@@ -72,6 +72,7 @@ func TestBounds(t *testing.T) {
 		{"long body idle", "http.body_idle", "1s to 1h", func(c *config.Config) { c.HTTP.BodyIdle = 2 * time.Hour }},
 		{"no idle timeout", "http.idle_timeout", "1s to 1h", func(c *config.Config) { c.HTTP.IdleTimeout = -1 }},
 		{"small header", "http.max_header", "1KiB is out of bounds", func(c *config.Config) { c.HTTP.MaxHeader = 1024 }},
+		{"short audit", "audit.retention", "1d to", func(c *config.Config) { c.Audit.Retention = time.Hour }},
 		{"short journal", "retention.journal", "1d to", func(c *config.Config) { c.Retention.Journal = 23 * time.Hour }},
 		{"tombstones", "retention.tombstones", "shorter than retention.journal, 30d",
 			func(c *config.Config) { c.Retention.Tombstones = 29 * 24 * time.Hour }},

@@ -51,6 +51,7 @@ type Config struct {
 	HTTP      HTTP
 	TLS       TLS
 	Limits    Limits
+	Audit     Audit
 	Retention Retention
 	Log       Log
 	Tracing   Tracing
@@ -344,6 +345,16 @@ type Rates struct {
 	SignIn Rate
 }
 
+// Audit says what is on record of who did what, and how long.
+type Audit struct {
+	// Pulls (audit.pulls) records what is read by name, manifests and blobs,
+	// too: equal ones together, once a minute. Changes, refusals and signing in
+	// are always on record.
+	Pulls bool
+	// Retention (audit.retention) is how long records are kept, 1d at least.
+	Retention time.Duration
+}
+
 // Retention says how long traces of the past are kept. What is live never
 // expires.
 type Retention struct {
@@ -430,6 +441,7 @@ func Default() Config {
 			Sync:   Rate{50_000, time.Second, 1_000_000},
 			SignIn: Rate{20, time.Second, 200},
 		}},
+		Audit: Audit{Retention: 400 * 24 * time.Hour},
 		Retention: Retention{
 			Journal:    30 * 24 * time.Hour,
 			Tombstones: 90 * 24 * time.Hour,

@@ -71,6 +71,8 @@ var keys = map[string]field{
 	"limits.rates.list":       rate(func(c *Config) *Rate { return &c.Limits.Rates.List }),
 	"limits.rates.sync":       rate(func(c *Config) *Rate { return &c.Limits.Rates.Sync }),
 	"limits.rates.sign_in":    rate(func(c *Config) *Rate { return &c.Limits.Rates.SignIn }),
+	"audit.pulls":             boolean(func(c *Config) *bool { return &c.Audit.Pulls }),
+	"audit.retention":         duration(func(c *Config) *time.Duration { return &c.Audit.Retention }),
 	"retention.journal":       duration(func(c *Config) *time.Duration { return &c.Retention.Journal }),
 	"retention.tombstones":    duration(func(c *Config) *time.Duration { return &c.Retention.Tombstones }),
 	"retention.uploads":       duration(func(c *Config) *time.Duration { return &c.Retention.Uploads }),

@@ -66,6 +66,7 @@ http: {header_timeout: 3s, body_idle: 90s, idle_timeout: 5m, drain_time: 25s, ma
   url: "https://reg.example", trusted_proxies: 10.0.0.0/8, forwarded: standard}
 tls: {certificate: c.pem, key: k.pem, acme_email: a@b.example, acme_directory: "https://ca.example/dir", acme_ca: a.pem, client_ca: ca.pem,
   client_auth: require, client_crl: crl.pem, client_subjects: "cn * user:*"}
+audit: {pulls: true, retention: 20d}
 retention: {journal: 10d, tombstones: 20d, uploads: 1h30m, orphans: 2h}
 manifests: {sparse: allow}
 limits: {connections: 5, requests: 6, streams: 7, blob_size: 7GiB, held_per_caller: 8, held_per_address: 9, require_cursor: true,
@@ -84,6 +85,7 @@ tracing: {endpoint: "https://otel.example/x", sample: 1}
 			MaxHeader: 1 << 20, AbsoluteLocations: true, URL: "https://reg.example", TrustedProxies: "10.0.0.0/8", Forwarded: config.StandardForwarded},
 		TLS: config.TLS{Certificate: "c.pem", Key: "k.pem", ACMEEmail: "a@b.example", ACMEDirectory: "https://ca.example/dir", ACMECA: "a.pem",
 			ClientCA: "ca.pem", ClientAuth: config.RequireCertificate, ClientCRL: "crl.pem", ClientSubjects: "cn * user:*"},
+		Audit:     config.Audit{Pulls: true, Retention: 480 * time.Hour},
 		Retention: config.Retention{Journal: 240 * time.Hour, Tombstones: 480 * time.Hour, Uploads: 90 * time.Minute, Orphans: 2 * time.Hour},
 		Limits: config.Limits{Connections: 5, Requests: 6, Streams: 7, BlobSize: 7 << 30,
 			HeldPerCaller: 8, HeldPerAddress: 9, RequireCursor: true,
