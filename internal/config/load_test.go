@@ -174,7 +174,7 @@ insecure_no_auth: maybe
 		t.Fatalf("got %v, want Mistakes", err)
 	}
 	want := []string{
-		`lading.yaml:2: dta: is not a key that is known here: write one of access, admin, auth, behind_tls_proxy, catalog, data, durability, http,`,
+		`lading.yaml:2: dta: is not a key that is known here: write one of access, admin, audit, auth, behind_tls_proxy, catalog, data, durability, http,`,
 		`lading.yaml:5: catalog.shards: "many" is not a whole number`,
 		`lading.yaml:6: catalog.replicas: is not a key that is known here: write one of shards, url`,
 		`lading.yaml:8: http.body_idle: "60" is not a duration: write a number with a unit, such as 90s`,
