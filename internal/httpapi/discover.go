@@ -29,6 +29,37 @@ type limits struct {
 	JournalDays   int `json:"journalDays"`   // how long changes are kept
 	TombstoneDays int `json:"tombstoneDays"` // how long a cursor counts
 	Wait          int `json:"wait"`          // seconds a delta may be held
+
+	// CursorRequired tells that a listing says since= or If-None-Match, or is
+	// answered 428.
+	CursorRequired bool `json:"cursorRequired,omitempty"`
+	// Held is how many streams, and deltas that wait, a caller may have open.
+	Held int `json:"held,omitempty"`
+	// Rates are how many requests of a class, of sync rows, a caller may have
+	// at once.
+	Rates map[string]rateLimit `json:"rates,omitempty"`
+}
+
+// A rateLimit is how many may come at once, and in how many seconds as many
+// again.
+type rateLimit struct {
+	Quota  int `json:"quota"`
+	Window int `json:"window"`
+}
+
+// limits are what a client should know of.
+func (h *handler) limits() *limits {
+	l := &limits{N: lading.MaxPage, JournalDays: h.opt.JournalDays, TombstoneDays: h.opt.TombstoneDays,
+		Wait: int(lading.MaxWait / time.Second), CursorRequired: h.opt.RequireCursor, Held: h.opt.MaxHeld}
+	for _, p := range h.rates {
+		if p.Quota > 0 {
+			if l.Rates == nil {
+				l.Rates = map[string]rateLimit{}
+			}
+			l.Rates[p.Name] = rateLimit{p.Quota, p.Window}
+		}
+	}
+	return l
 }
 
 // discover tells which extensions there are, of a repository only to those
@@ -50,10 +81,7 @@ func (h *handler) discover(w *response, r *http.Request, q Request) error {
 		Description: "lists what there is, and what has changed, in order, with filters and by page; tells changes as they happen",
 		URL:         specURL,
 		Endpoints:   endpoints,
-		Limits: &limits{
-			N: lading.MaxPage, JournalDays: h.opt.JournalDays, TombstoneDays: h.opt.TombstoneDays,
-			Wait: int(lading.MaxWait / time.Second),
-		},
+		Limits:      h.limits(),
 	}}
 	if h.opt.OCIDrafts {
 		list = append(list, extension{Name: "_oci", Description: "drafts for the distribution-spec, which may change as they do",

@@ -72,6 +72,14 @@ type Options struct {
 	// MaxStreams is how many streams may be open at the same time; 0 means any
 	// number. Further ones are answered 429.
 	MaxStreams int
+	// Rates bound what one caller may ask for; nil bounds nobody.
+	Rates RateLimits
+	// MaxHeld is how many streams, and deltas that wait, Rates lets a caller
+	// have open, to be told; 0 is not told.
+	MaxHeld int
+	// RequireCursor refuses listings without since= and If-None-Match, where
+	// there can be a cursor.
+	RequireCursor bool
 	// StreamIdle is how long a client may take nothing of a stream that has
 	// something for it; 0 means 30 s.
 	StreamIdle time.Duration
@@ -129,6 +137,8 @@ type handler struct {
 
 	working atomic.Int64 // requests that count for MaxRequests
 	streams atomic.Int64 // that are open
+
+	rates [rateClasses]RatePolicy // of Options.Rates
 }
 
 // New returns a handler of /v2/, and of the search in /v1/, over the registry. Who is calling is expected
@@ -137,7 +147,13 @@ type handler struct {
 // It must not be mounted behind anything that cleans paths with redirects.
 func New(reg lading.Registry, opt Options) http.Handler {
 	opt = opt.withDefaults()
-	return &handler{reg: reg, opt: opt, log: opt.Logger}
+	h := &handler{reg: reg, opt: opt, log: opt.Logger}
+	for class := range h.rates {
+		if opt.Rates != nil {
+			h.rates[class] = opt.Rates.Policy(RateClass(class))
+		}
+	}
+	return h
 }
 
 // Values of headers that are the same on every response. A client decides the
@@ -238,7 +254,12 @@ func (h *handler) identified(w *response, r *http.Request, q Request) error {
 	if changes(r.Method) {
 		r = r.WithContext(lading.WithOrigin(r.Context(), origin(w.Header(), r)))
 	}
-	return h.serve(w, r, q)
+	counted, err := h.rated(w, r, &q)
+	if err != nil {
+		return err
+	}
+	defer h.charge(w, counted)
+	return h.serve(w, counted, q)
 }
 
 func (h *handler) serve(w *response, r *http.Request, q Request) error {

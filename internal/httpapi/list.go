@@ -32,6 +32,16 @@ func (h *handler) list(w *response, r *http.Request, q Request) error {
 	if q.Query.Wait > 0 && q.Query.Since == "" && !(len(held) > 0 && wantsDelta(r.Header["A-Im"])) {
 		return lading.InvalidParameter("wait", "holds a delta: give since=, or If-None-Match with A-IM")
 	}
+	if err := h.wantsCursor(q.Query, held); err != nil {
+		return err
+	}
+	if q.Query.Wait > 0 {
+		release, err := h.hold(w, r)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	if q.Query.Wait > 0 || a.form == formStream {
 		w.unhurried()
 	}

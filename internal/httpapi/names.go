@@ -52,6 +52,7 @@ func (q Request) pageLength() int {
 // the next.
 func (h *handler) writeNames(w *response, r *http.Request, q Request, names lading.Names, body func([]string) any) {
 	list := names.Names
+	lading.MeterFrom(r.Context()).Add(len(list))
 	if q.Limited && q.N == 0 {
 		list = nil
 	}

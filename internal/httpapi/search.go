@@ -114,6 +114,7 @@ func (h *handler) search(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
+	lading.MeterFrom(r.Context()).Add(len(names.Names))
 	out := searchResults{Query: q.Search.Text, Page: q.Search.Page, PageSize: q.Search.N, NumPages: q.Search.Page,
 		NumResults: len(names.Names), Results: make([]searchResult, 0, len(names.Names))}
 	if names.More {

@@ -36,6 +36,7 @@ func (h *handler) stream(w *response, r *http.Request, status int, a listAnswer)
 		if err := writePage(w, page); err != nil {
 			return err
 		}
+		h.charge(w, r)
 		if page.Next == "" {
 			return nil
 		}

@@ -175,6 +175,7 @@ func (h *handler) tagHistory(w *response, r *http.Request, q Request) error {
 		if err != nil {
 			return err
 		}
+		lading.MeterFrom(r.Context()).Add(len(page.Events))
 		for _, e := range page.Events {
 			index.Manifests = append(index.Manifests, descriptorOf(e))
 		}

@@ -66,16 +66,22 @@ func (h *handler) watch(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
+	release, err := h.hold(w, r)
+	if err != nil {
+		return err
+	}
 	if n := h.streams.Add(1); h.opt.MaxStreams > 0 && n > int64(h.opt.MaxStreams) {
 		h.streams.Add(-1)
+		release()
 		return lading.ErrTooManyRequests.With("too many streams are open: try again later")
 	}
 	s, err := h.reg.Watch(r.Context(), query)
 	if err != nil {
 		h.streams.Add(-1)
+		release()
 		return h.listError(err, q)
 	}
-	w.stream = &streaming{Stream: s, format: f, base: h.address(r), data: query.Data}
+	w.stream = &streaming{Stream: s, format: f, base: h.address(r), data: query.Data, release: release}
 	return nil
 }
 
@@ -106,6 +112,8 @@ type streaming struct {
 	format watchFormat
 	base   string // the registry's address
 	data   lading.Data
+	// release ends its count among the caller's.
+	release func()
 }
 
 // tell writes the stream that the request has led to, if it has. It is called
@@ -116,6 +124,7 @@ func (h *handler) tell(w *response, r *http.Request, q *Request) {
 		return
 	}
 	defer h.streams.Add(-1)
+	defer w.stream.release()
 	defer w.stream.Close()
 	defer h.recover(w, r, q)
 	if err := h.openStream(w, r); err == nil && r.Method != http.MethodHead {
@@ -155,6 +164,7 @@ func (h *handler) runStream(w *response, r *http.Request, q *Request) {
 	ctx := r.Context()
 	for {
 		events := w.stream.next(ctx)
+		h.charge(w, r)
 		if len(events) == 0 {
 			return
 		}

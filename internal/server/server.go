@@ -65,8 +65,10 @@ type Server struct {
 	types   *types.Store
 	engine  *discover.Engine
 	core    *core.Registry
+	limits  rateLimits
 	handler http.Handler
 	watch   *watch
+	audit   *auditor
 	data    string
 	log     *slog.Logger
 	stop    context.CancelFunc
@@ -117,10 +119,12 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		return nil, err
 	}
 	s.engine = engine
+	s.limits = newLimits(cfg.Limits)
 	door, err := s.openDoor(ctx, cfg, opt)
 	if err != nil {
 		return nil, err
 	}
+	s.openAudit(cfg, opt)
 	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow, Types: s.types})
 	api := httpapi.New(guard.New(s.core, door.access), httpapi.Options{
 		Logger:            log,
@@ -131,17 +135,23 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		TombstoneDays:     days(cfg.Retention.Tombstones),
 		Types:             guard.NewDefinitions(s.types, door.access),
 		Access:            door.rules,
+		Audit:             s.audit.records(door.access),
+		Tokens:            door.tokens,
 		Identify:          door.identify,
 		BaseCheck:         door.base,
 		Observer:          s.watch.observer(),
 		MaxRequests:       cfg.Limits.Requests,
 		MaxStreams:        cfg.Limits.Streams,
+		Rates:             s.limits,
+		MaxHeld:           cfg.Limits.HeldPerCaller,
+		RequireCursor:     cfg.Limits.RequireCursor,
 		Streams:           s.watch.streams,
 		MaxBlob:           int64(cfg.Limits.BlobSize),
 	})
 	s.handler = s.watch.handler(api)
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
-		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept})
+		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept,
+		Audit: s.audit.store, Records: cfg.Audit.Retention})
 	if !opt.NoSweep {
 		s.background(s.sweeper.Run)
 	}
