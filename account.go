@@ -76,8 +76,16 @@ type WhoAmI struct {
 	Limited bool `json:"limited,omitempty"`
 	// Scopes are what an API token is limited to.
 	Scopes []string `json:"scopes,omitempty"`
-	// Rules are those that give the caller something, without their ids.
-	Rules []AccessRule `json:"rules"`
+	// May is what rules give the caller, of which the credential may be good
+	// for less.
+	May []Permission `json:"may"`
+}
+
+// Permission is what a rule gives, and to whom.
+type Permission struct {
+	Subject string `json:"subject"`
+	Verbs   Verbs  `json:"verbs"`
+	Scope   string `json:"scope"`
 }
 
 // maxAccountName is the length of an account's name, in bytes.

@@ -43,6 +43,9 @@ type Options struct {
 	// MaxTokenAge is the longest that a token may be good for; 0 means for
 	// ever.
 	MaxTokenAge time.Duration
+	// Dir is the directory for the file with the first password; empty makes
+	// no first account.
+	Dir string
 }
 
 // Store holds the accounts and tokens in force. Its methods may be called from

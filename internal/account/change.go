@@ -65,6 +65,9 @@ func (s *Store) PutAccount(ctx context.Context, subject string, c lading.Account
 		}
 		return s.put(tx, subject, old, c, hash)
 	})
+	if err == nil && !hash.Zero() {
+		s.forgetInitial(subject)
+	}
 	return created && err == nil, err
 }
 

@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strings"
 
@@ -22,9 +24,32 @@ type Authenticator interface {
 	Current(lading.Identity) (lading.Identity, bool)
 }
 
-// Session begins the ids of credentials that the registry made for who signed
-// in with a password: as long as the user is there, they are good.
+// Session begins the ids of credentials that the registry made for who has
+// none, as who signs in with a password of the users' file; the stamp of that
+// follows.
 const Session = "session:"
+
+// stamper knows whether a password is still the same: it has a text for each,
+// from which nobody learns what it is.
+type stamper interface{ Stamp(subject string) string }
+
+// Stamp is the id of a credential for who has none.
+func (c Chain) Stamp(id lading.Identity) string {
+	id.Credential = nil
+	for _, a := range c {
+		if _, ok := a.Current(id); ok {
+			return Session + stampOf(a, id.Subject)
+		}
+	}
+	return Session
+}
+
+func stampOf(a Authenticator, subject string) string {
+	if s, ok := a.(stamper); ok {
+		return s.Stamp(subject)
+	}
+	return ""
+}
 
 // Chain asks several authenticators in turn.
 type Chain []Authenticator
@@ -55,12 +80,14 @@ func (c Chain) Current(id lading.Identity) (lading.Identity, bool) {
 	if id.Anonymous() {
 		return id, true
 	}
-	asked := id
-	if id.Credential != nil && strings.HasPrefix(id.Credential.ID, Session) {
-		asked.Credential = nil
+	asked, session, stamp := id, false, ""
+	if id.Credential != nil {
+		if stamp, session = strings.CutPrefix(id.Credential.ID, Session); session {
+			asked.Credential = nil
+		}
 	}
 	for _, a := range c {
-		if now, ok := a.Current(asked); ok {
+		if now, ok := a.Current(asked); ok && (!session || stampOf(a, id.Subject) == stamp) {
 			now.Credential = id.Credential
 			return now, true
 		}
@@ -84,6 +111,27 @@ func (b *Basic) Authenticate(r *http.Request) (id lading.Identity, handled bool,
 	}
 	id, err = b.Identify(r)
 	return id, true, err
+}
+
+// Current implements Authenticator: who has no credential may be in the users'
+// file, and everyone may have an account.
+func (b *Basic) Current(id lading.Identity) (now lading.Identity, ok bool) {
+	if b.Known(id.Subject) {
+		return lading.Identity{Subject: id.Subject}, id.Credential == nil
+	}
+	return b.opt.Accounts.Current(id)
+}
+
+// Stamp tells passwords of the users' file apart, for those who have shown one
+// earlier: it changes with the hash. It is empty for everyone else.
+func (b *Basic) Stamp(subject string) string {
+	f := b.file.Load()
+	i, ok := f.bySubject[subject]
+	if !ok {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("stamp of " + f.users[i].hash.text))
+	return hex.EncodeToString(sum[:8])
 }
 
 // scheme reports whether a header has the scheme (RFC 9110, 11.1: in any case).

@@ -6,6 +6,7 @@
 //
 //	go run ./internal/bench put [-url postgres://…] [-tags 100000]
 //	go run ./internal/bench discovery [-url postgres://…] [-sizes 10000,100000,1000000]
+//	go run ./internal/bench access [-repositories 20000] [-multiply 50]
 //	go run ./internal/bench watch [-url postgres://…]
 //	go run ./internal/bench retype [-url postgres://…] [-n 100000] [-multiply 10]
 package main
@@ -36,6 +37,8 @@ func main() {
 	switch os.Args[1] {
 	case "put":
 		err = putCommand(ctx, os.Args[2:])
+	case "access":
+		err = accessCommand(ctx, os.Args[2:])
 	case "watch":
 		err = watchCommand(ctx, os.Args[2:])
 	case "retype":
@@ -52,7 +55,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: bench put|discovery|watch|retype [flags]; -h tells them")
+	fmt.Fprintln(os.Stderr, "usage: bench put|discovery|access|watch|retype [flags]; -h tells them")
 	os.Exit(2)
 }
 
@@ -62,6 +65,7 @@ type target struct {
 	relaxed  bool
 	profile  string
 	noTyping bool // the command types again what is stored itself
+	change   func(*config.Config)
 }
 
 func (t *target) flags(fs *flag.FlagSet) {
@@ -102,6 +106,9 @@ func (t *target) start(ctx context.Context, access guard.Access) (*running, erro
 	cfg.Data, cfg.Catalog.URL = r.dir, t.url
 	if t.relaxed {
 		cfg.Durability = config.Relaxed
+	}
+	if t.change != nil {
+		t.change(&cfg)
 	}
 	began := time.Now()
 	srv, err := server.NewWith(ctx, cfg, slog.New(slog.DiscardHandler), server.Options{Access: access, NoTyping: t.noTyping})

@@ -138,7 +138,11 @@ func (s *watch) arrive() (err error) {
 // kind's last.
 func (s *watch) page(p *paging) (items []lading.Item, done bool, err error) {
 	kind := s.kinds[p.kind]
-	r := &request{q: lading.Query{Kind: kind, Scope: s.scope(kind), N: s.e.opt.Watch.Batch}, n: s.e.opt.Watch.Batch,
+	n := s.e.opt.Watch.Batch
+	if s.q.Data == lading.DataManifest {
+		n = min(n, maxBytes/lading.MaxEventManifest)
+	}
+	r := &request{q: lading.Query{Kind: kind, Scope: s.scope(kind), N: n}, n: n,
 		subject: s.subject, grants: s.grants.Intersect(p.within), names: s.names, exact: !s.e.opt.faults.Newer}
 	if r.tok = p.tok; r.tok == nil {
 		r.from, r.pin = p.from, p.pin

@@ -35,7 +35,10 @@ type watch struct {
 	paging  *paging        // nil while it follows the journal
 	paged   []int64        // where the journal was when a difference had been paged; nil after none
 	reader  *follow.Reader // nil while it does not
+	rows    []*follow.Row  // were read, and have not been told
+	more    bool           // there may be more behind them
 
+	bytes  int // of manifests in events
 	events []lading.Event
 	whole  int  // events before it belong to transactions that are whole
 	given  bool // they were returned
@@ -54,7 +57,7 @@ type watch struct {
 // Next implements lading.Stream.
 func (s *watch) Next(ctx context.Context) ([]lading.Event, error) {
 	if s.given {
-		s.events, s.whole = nil, 0
+		s.events, s.whole, s.bytes = nil, 0, 0
 	}
 	for len(s.events) == 0 {
 		if s.ended {
@@ -108,7 +111,9 @@ func (s *watch) step() (idle bool, err error) {
 
 // tail tells what the journal has.
 func (s *watch) tail() (idle bool, err error) {
-	rows, more, err := s.reader.Read(s.ctx)
+	if len(s.rows) == 0 {
+		s.rows, s.more, err = s.reader.Read(s.ctx)
+	}
 	if errors.Is(err, follow.ErrTrimmed) {
 		return false, s.coalesce()
 	}
@@ -118,12 +123,17 @@ func (s *watch) tail() (idle bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for _, r := range rows {
-		if err := s.row(r); err != nil {
+	idle = len(s.rows) == 0
+	for len(s.rows) > 0 && s.bytes < maxBytes {
+		if err := s.row(s.rows[0]); err != nil {
 			return false, err
 		}
+		s.rows = s.rows[1:]
 	}
-	if more {
+	if len(s.rows) > 0 {
+		return false, nil
+	}
+	if s.more {
 		if s.late() {
 			return false, s.coalesce()
 		}
@@ -139,8 +149,12 @@ func (s *watch) tail() (idle bool, err error) {
 		s.bookmark = time.Now().Add(s.e.opt.Watch.Bookmark)
 		s.control(lading.ControlBookmark)
 	}
-	return len(rows) == 0, nil
+	return idle, nil
 }
+
+// maxBytes of manifests are in one step's events, and one manifest more: they
+// are held until the reader has taken them.
+const maxBytes = 1 << 20
 
 // row tells a change, if it is one for this stream. The last event of a
 // transaction carries the cursor.
@@ -299,7 +313,7 @@ func (s *watch) follow() {
 func (s *watch) unfollow() {
 	if s.reader != nil {
 		s.reader.Close()
-		s.reader = nil
+		s.reader, s.rows = nil, nil
 	}
 }
 

@@ -112,5 +112,6 @@ func (s *watch) withManifest(c *lading.Change) (*lading.Change, error) {
 	}
 	out := &lading.Change{Kind: c.Kind, Action: c.Action, Time: c.Time, ID: c.ID, Item: c.Item}
 	out.Item.Manifest = m.Bytes
+	s.bytes += len(m.Bytes)
 	return out, nil
 }

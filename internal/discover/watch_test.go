@@ -16,6 +16,7 @@ import (
 	"github.com/lading-dev/lading/internal/discover"
 	"github.com/lading-dev/lading/internal/follow"
 	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
+	"github.com/lading-dev/lading/internal/storetest/catalogtest"
 )
 
 // fast are streams that tell where they stand all the time.
@@ -352,6 +353,41 @@ func TestWatchEnds(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestWatchManifests: events hold few bytes of manifests at a time, of state as
+// of changes, and miss none.
+func TestWatchManifests(t *testing.T) {
+	opt := fast(follow.Options{})
+	opt.Watch.Bookmark = time.Hour
+	f := newFixture(t, sqldbtest.SQLite(t), opt)
+	push := func(n int) {
+		for i := range 60 {
+			f.Put("acme/web", catalogtest.Spec{Name: fmt.Sprint(n+i) + strings.Repeat("x", 50_000)})
+		}
+	}
+	push(0)
+	s, err := f.engine.Watch(f.ctx(), lading.WatchQuery{Kinds: []lading.Kind{lading.KindManifests}, Initial: true, Data: lading.DataManifest})
+	f.Must(err)
+	defer s.Close()
+	for n, pushed := 0, 60; n < 120; {
+		events, err := s.Next(t.Context())
+		f.Must(err)
+		bytes := 0
+		for _, e := range events {
+			if e.Change != nil {
+				n++
+				bytes += len(e.Change.Item.Manifest)
+			}
+		}
+		if bytes > 1<<20+lading.MaxEventManifest {
+			t.Errorf("%d bytes at once", bytes)
+		}
+		if n == pushed && n < 120 && events[len(events)-1].Control == lading.ControlSynced {
+			push(pushed)
+			pushed += 60
+		}
+	}
 }
 
 // TestWatchRefuses what cannot be watched.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lading-dev/lading/internal/audit"
 	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/catalog"
 )
@@ -19,9 +20,12 @@ type Options struct {
 	Tombstones time.Duration
 	Uploads    time.Duration
 	Orphans    time.Duration // 0 keeps them
-	Every      time.Duration // between rounds; 0 means a minute
-	Now        func() time.Time
-	Logger     *slog.Logger
+	Records    time.Duration // of Audit; 0 keeps them
+	// Audit are the records of who did what; nil where they are not swept.
+	Audit  *audit.Store
+	Every  time.Duration // between rounds; 0 means a minute
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Swept is told of every round of Run; nil means that nobody is.
 	Swept func(Round)
 }
@@ -92,7 +96,7 @@ func (s *Sweeper) round(ctx context.Context) {
 func (s *Sweeper) Sweep(ctx context.Context) error { return s.sweep(ctx).Err }
 
 func (s *Sweeper) sweep(ctx context.Context) (r Round) {
-	for _, part := range []func(context.Context, *Round) error{s.catalog, s.uploads, s.orphans} {
+	for _, part := range []func(context.Context, *Round) error{s.catalog, s.uploads, s.orphans, s.records} {
 		if r.Err = part(ctx, &r); r.Err != nil {
 			break
 		}
@@ -157,6 +161,23 @@ func (s *Sweeper) orphans(ctx context.Context, r *Round) (err error) {
 		s.opt.Logger.InfoContext(ctx, "removed what deleted indexes and subjects left behind", "manifests", r.Orphans)
 	}
 	return err
+}
+
+// records removes records of who did what that are past their time. It rests
+// as well: a push waits for a step.
+func (s *Sweeper) records(ctx context.Context, _ *Round) error {
+	if s.opt.Audit == nil || s.opt.Records == 0 {
+		return nil
+	}
+	upTo := s.opt.Now().Add(-s.opt.Records)
+	return steps(func() (bool, error) {
+		began := time.Now()
+		more, err := s.opt.Audit.Trim(ctx, upTo)
+		if more {
+			rest(ctx, time.Since(began))
+		}
+		return more, err
+	})
 }
 
 // rest waits for some time, or until the context ends.

@@ -17,13 +17,15 @@ import (
 type door struct {
 	access   guard.Access
 	rules    httpapi.Access // nil without rules
+	chain    auth.Chain     // who is asked who is calling
+	tokens   httpapi.Tokens // nil without
 	identify func(*http.Request) (lading.Identity, error)
 	base     func(context.Context) error
 }
 
 // openDoor makes a door of what the configuration says, or of a test's parts.
-func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (door, error) {
-	d := door{access: guard.Open{}}
+func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (*door, error) {
+	d := &door{access: guard.Open{}}
 	if opt.Identify != nil {
 		d.identify = func(r *http.Request) (lading.Identity, error) { return opt.Identify(r), nil }
 	}
@@ -41,10 +43,10 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 		if err != nil {
 			return d, err
 		}
-		d.identify, d.base = users.Identify, signedIn
-		o.Known = func(id lading.Identity) bool { return users.Known(id.Subject) }
+		d.chain = append(d.chain, users)
 		s.background(users.Run)
 	}
+	o.Known = func(id lading.Identity) bool { return d.chain.Known(id) }
 	rules, err := cfg.Access.Parsed()
 	if err != nil {
 		return d, err
@@ -56,17 +58,14 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 	}
 	s.background(store.Run)
 	d.access, d.rules = store, guard.NewRules(store, store)
+	if len(d.chain) > 0 {
+		if err := s.openTokens(ctx, cfg.Auth.Tokens, d, opt); err != nil {
+			return d, err
+		}
+		d.identify, d.base = d.chain.Identify, signedIn
+	}
 	tellAdministration(rules, s.log)
 	return d, nil
-}
-
-// signedIn has clients sign in that ask at GET /v2/ whether they must: most of
-// them never would otherwise, not even where they are refused later.
-func signedIn(ctx context.Context) error {
-	if lading.IdentityFrom(ctx).Anonymous() {
-		return lading.ErrUnauthorized
-	}
-	return nil
 }
 
 // tellAdministration warns of rules that leave nobody to make others.

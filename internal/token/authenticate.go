@@ -72,9 +72,6 @@ func (s *Service) current(id lading.Identity) (lading.Identity, error) {
 // identity is whom the token names.
 func (c Claims) identity() lading.Identity {
 	cred := &lading.Credential{ID: c.Credential, Bound: boundOf(c.Access), Expires: c.Expires.Time()}
-	if cred.ID == "" {
-		cred.ID = auth.Session + c.ID
-	}
 	if c.Bound != nil {
 		for i := range cred.Bound {
 			cred.Bound[i] = cred.Bound[i].Intersect(c.Bound[i])

@@ -9,7 +9,6 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/lading-dev/lading"
-	"github.com/lading-dev/lading/internal/auth"
 )
 
 // Request asks for a token, for the caller that the context names.
@@ -131,15 +130,22 @@ func (s *Service) claims(id lading.Identity, access []Scope) Claims {
 	now := s.opt.Now().Truncate(time.Second)
 	expires := now.Add(s.opt.Lifetime)
 	c := Claims{Issuer: s.name, Audience: s.name, Subject: id.Subject, ID: newID(), Access: access, Groups: slices.Clone(id.Groups)}
-	if cred := id.Credential; cred != nil {
-		c.Bound = cred.Bound
-		if !strings.HasPrefix(cred.ID, auth.Session) {
-			c.Credential = cred.ID
-		}
+	if cred := id.Credential; cred == nil {
+		c.Credential = s.stamp(id)
+	} else {
+		c.Credential, c.Bound = cred.ID, cred.Bound
 		if !cred.Expires.IsZero() && cred.Expires.Before(expires) {
 			expires = cred.Expires
 		}
 	}
 	c.Issued, c.Begins, c.Expires = jwt.NewNumericDate(now), jwt.NewNumericDate(now), jwt.NewNumericDate(expires)
 	return c
+}
+
+// stamp is the id of the credential of a caller who has none.
+func (s *Service) stamp(id lading.Identity) string {
+	if id.Anonymous() {
+		return ""
+	}
+	return s.opt.Stamp(id)
 }

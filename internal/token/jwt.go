@@ -36,7 +36,8 @@ type Claims struct {
 	Access []Scope `json:"access"`
 	// Groups are the caller's, at the time.
 	Groups []string `json:"groups,omitempty"`
-	// Credential is the id of what the caller has shown for it.
+	// Credential is the id of what the caller has shown for it; of nobody
+	// nothing.
 	Credential string `json:"cred,omitempty"`
 	// Bound is what that was limited to.
 	Bound *lading.Bound `json:"bound,omitempty"`

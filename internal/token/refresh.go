@@ -32,7 +32,9 @@ func (s *Service) remember(ctx context.Context, id lading.Identity, client strin
 	}
 	now := s.opt.Now()
 	r := stored{subject: id.Subject, groups: id.Groups, expires: now.Add(s.opt.Refresh)}
-	if cred != nil {
+	if cred == nil {
+		r.credential = s.stamp(id)
+	} else {
 		r.credential, r.bound = cred.ID, cred.Bound
 		if !cred.Expires.IsZero() && cred.Expires.Before(r.expires) {
 			r.expires = cred.Expires
@@ -91,11 +93,7 @@ type stored struct {
 }
 
 func (r stored) identity() lading.Identity {
-	id := lading.Identity{Subject: r.subject, Groups: r.groups}
-	if r.credential != "" || r.bound != nil {
-		id.Credential = &lading.Credential{ID: r.credential, Bound: r.bound, Expires: r.expires}
-	}
-	return id
+	return lading.Identity{Subject: r.subject, Groups: r.groups, Credential: &lading.Credential{ID: r.credential, Bound: r.bound, Expires: r.expires}}
 }
 
 // texts are the groups and the bound as they are kept.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/auth"
 	"github.com/lading-dev/lading/internal/catalog"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	// Current is a caller as it is now, and false for one who has gone. Nil is
 	// the caller as it was.
 	Current func(lading.Identity) (lading.Identity, bool)
+	// Stamp is the id of the credential of a caller who has none; nil is
+	// auth.Session.
+	Stamp func(lading.Identity) string
 	// Poll is how often keys are looked for that other replicas made; 0 means
 	// 1 s.
 	Poll time.Duration
@@ -56,6 +60,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Current == nil {
 		o.Current = func(id lading.Identity) (lading.Identity, bool) { return id, true }
+	}
+	if o.Stamp == nil {
+		o.Stamp = func(lading.Identity) string { return auth.Session }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

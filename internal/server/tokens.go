@@ -1,0 +1,51 @@
+package server
+
+import (
+	"context"
+
+	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/auth"
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/httpapi"
+	"github.com/lading-dev/lading/internal/token"
+)
+
+// openTokens has the registry make and take tokens, for callers whom the others
+// of the chain know.
+func (s *Server) openTokens(ctx context.Context, cfg config.Tokens, d *door, opt Options) error {
+	if !cfg.Bearer {
+		return nil
+	}
+	known := d.chain
+	tokens, err := token.Open(ctx, s.cat, token.Options{Lifetime: cfg.Lifetime, Refresh: cfg.Refresh, Rotate: cfg.Rotate,
+		Granted: d.access.Granted, Current: known.Current, Stamp: known.Stamp, Now: opt.Now, Logger: s.log})
+	if err != nil {
+		return err
+	}
+	d.chain = append(auth.Chain{tokens}, known...)
+	d.tokens = issuer{tokens}
+	s.background(tokens.Run)
+	return nil
+}
+
+// issuer is a token service as the HTTP API sees it.
+type issuer struct{ *token.Service }
+
+// Issue implements httpapi.Tokens.
+func (i issuer) Issue(ctx context.Context, q httpapi.TokenRequest) (httpapi.TokenAnswer, error) {
+	a, err := i.Service.Issue(ctx, token.Request(q))
+	if err != nil {
+		return httpapi.TokenAnswer{}, err
+	}
+	return httpapi.TokenAnswer{Token: a.Access, Issued: a.Issued, Expires: a.Expires, Scope: a.Scope(), Refresh: a.Refresh}, nil
+}
+
+// signedIn has clients sign in that ask at GET /v2/ whether they must: most of
+// them never would otherwise, not even where they are refused later. A token
+// for nobody is enough.
+func signedIn(ctx context.Context) error {
+	if id := lading.IdentityFrom(ctx); id.Anonymous() && id.Credential == nil {
+		return lading.ErrUnauthorized
+	}
+	return nil
+}
