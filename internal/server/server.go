@@ -68,6 +68,7 @@ type Server struct {
 	limits  rateLimits
 	handler http.Handler
 	watch   *watch
+	audit   *auditor
 	data    string
 	log     *slog.Logger
 	stop    context.CancelFunc
@@ -123,6 +124,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if err != nil {
 		return nil, err
 	}
+	s.openAudit(cfg, opt)
 	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow, Types: s.types})
 	api := httpapi.New(guard.New(s.core, door.access), httpapi.Options{
 		Logger:            log,
@@ -133,6 +135,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		TombstoneDays:     days(cfg.Retention.Tombstones),
 		Types:             guard.NewDefinitions(s.types, door.access),
 		Access:            door.rules,
+		Audit:             s.audit.records(door.access),
 		Identify:          door.identify,
 		BaseCheck:         door.base,
 		Observer:          s.watch.observer(),
@@ -146,7 +149,8 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	})
 	s.handler = s.watch.handler(api)
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
-		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept})
+		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept,
+		Audit: s.audit.store, Records: cfg.Audit.Retention})
 	if !opt.NoSweep {
 		s.background(s.sweeper.Run)
 	}
