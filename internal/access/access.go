@@ -29,6 +29,10 @@ type Options struct {
 	// not revoked; nil means always. Running streams of one who has gone see
 	// nothing any more. It is not asked about who is anonymous.
 	Known func(lading.Identity) bool
+	// Current returns a caller as it is now, with the groups of now, and says of
+	// one who has gone that it is not; nil takes callers as they come. It is as
+	// Known is, and says more.
+	Current func(lading.Identity) (now lading.Identity, ok bool)
 	// Changed is called after the rules have, whichever replica changed them;
 	// it must not block.
 	Changed func()
@@ -80,6 +84,13 @@ func (s *Store) Granted(ctx context.Context, verb lading.Verb) (lading.Grants, e
 	id := lading.IdentityFrom(ctx)
 	if s.opt.Known != nil && !id.Anonymous() && !s.opt.Known(id) {
 		return lading.Grants{}, nil
+	}
+	if s.opt.Current != nil && !id.Anonymous() {
+		now, ok := s.opt.Current(id)
+		if !ok {
+			return lading.Grants{}, nil
+		}
+		id.Groups = now.Groups
 	}
 	i := verb.Index()
 	if i < 0 {

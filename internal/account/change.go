@@ -9,6 +9,7 @@ import (
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/auth"
+	"github.com/lading-dev/lading/internal/audit"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
@@ -246,6 +247,7 @@ func record(tx *sqldb.Tx, at interface{ UnixMicro() int64 }, id, before, after s
 	}
 	tx.Exec(`UPDATE access_generation SET generation=? WHERE id=0`, generation+1)
 	tx.Exec(`INSERT INTO access_change(generation,at,actor,id,before,after) VALUES(?,?,?,?,?,?)`, generation+1, at.UnixMicro(), actor(tx), id, before, after)
+	audit.AppendAccess(tx, time.UnixMicro(at.UnixMicro()), "registry", id, before, after)
 	return nil
 }
 
