@@ -136,6 +136,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		Types:             guard.NewDefinitions(s.types, door.access),
 		Access:            door.rules,
 		Audit:             s.audit.records(door.access),
+		Tokens:            door.tokens,
 		Identify:          door.identify,
 		BaseCheck:         door.base,
 		Observer:          s.watch.observer(),
