@@ -8,8 +8,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// TestUsersOnAPublicAddress: with users any address is served, and the log says
-// that passwords can be read on their way, unless a proxy is said to be there.
+// TestUsersOnAPublicAddress: with users other machines are served only over TLS,
+// or where an operator has said that a proxy speaks it, or that there is to be
+// none; then the log says what that means.
 func TestUsersOnAPublicAddress(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	if err != nil {
@@ -18,8 +19,8 @@ func TestUsersOnAPublicAddress(t *testing.T) {
 	dir := t.TempDir()
 	users, file := filepath.Join(dir, "users"), filepath.Join(dir, "lading.yaml")
 	write(t, users, "ada:"+string(hash)+"\n")
-	write(t, file, "auth: {htpasswd: "+users+"}\naccess: {rules: user:ada owner registry}\n")
-	for _, flag := range []string{"--behind-tls-proxy=false", "--behind-tls-proxy"} {
+	write(t, file, "auth: {htpasswd: "+users+"}\naccess: {rules: \"user:ada owner,admin registry\"}\n")
+	for flag, warns := range map[string]string{"--insecure-no-auth": "there is no TLS", "--behind-tls-proxy": "http.trusted_proxies names no proxy"} {
 		s := startServing(t, "--config", file, "--listen", "0.0.0.0:0", "--data", t.TempDir(), flag)
 		if got := fetch(t, s.url+"/v2/", nil); got.StatusCode != 401 {
 			t.Errorf("%s: %d", flag, got.StatusCode)
@@ -27,12 +28,16 @@ func TestUsersOnAPublicAddress(t *testing.T) {
 		s.stop()
 		<-s.ended
 		log := s.log.String()
-		if strings.Contains(log, "there is no TLS") != (flag == "--behind-tls-proxy=false") || strings.Contains(log, "whoever reaches the address") {
+		if !strings.Contains(log, warns) || strings.Count(log, "level=WARN") != 1 {
 			t.Errorf("%s:\n%s", flag, log)
 		}
 	}
+	code, _, log := command(t, "serve", "--config", file, "--listen", "0.0.0.0:0", "--data", t.TempDir())
+	if code != exitUsage || !strings.Contains(log, "set tls.certificate and tls.key") {
+		t.Errorf("%d %s", code, log)
+	}
 	write(t, users, "ada:secret\n")
-	code, _, log := command(t, "serve", "--config", file, "--data", t.TempDir())
+	code, _, log = command(t, "serve", "--config", file, "--data", t.TempDir())
 	if code != exitFailed || !strings.Contains(log, "users:1: want a bcrypt hash") || strings.Contains(log, "secret") {
 		t.Errorf("%d %s", code, log)
 	}

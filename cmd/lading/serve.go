@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -123,47 +124,40 @@ func serveRegistry(ctx context.Context, ln net.Listener, reg *server.Server, cfg
 	}
 	defer reloadOnHangup(ctx, reg, log)()
 	defer endAdmin() // last: it tells that the rest is stopping
-	if cfg.Auth.Htpasswd != "" && !cfg.BehindTLSProxy && reachable(ln.Addr()) {
-		log.Warn("there is no TLS: passwords go over the network as they are; put a proxy in front that speaks TLS, and say so with behind_tls_proxy", "addr", ln.Addr())
-	}
+	tellTransport(cfg, ln.Addr(), log)
 	if cfg.InsecureNoAuth && !cfg.Restricted() {
 		log.Warn("callers are not authenticated: whoever reaches the address may push and delete", "addr", ln.Addr())
 	}
 	greet(stdout, ln.Addr(), cfg)
 	notify("READY=1")
 	context.AfterFunc(ctx, func() { notify("STOPPING=1"); reg.Drain() })
-	return serveOn(ctx, ln, reg.Handler(), cfg.HTTP, log)
+	return serveOn(ctx, ln, reg.Handler(), reg.TLS(), cfg.HTTP, log)
 }
 
 // greet writes the first line: where it is and what to try.
 func greet(w io.Writer, addr net.Addr, cfg config.Config) {
-	at := addr.String()
+	at, scheme := addr.String(), "http"
+	if cfg.TLS.On() {
+		scheme = "https"
+	}
 	if a, ok := addr.(*net.TCPAddr); ok && a.IP.IsUnspecified() {
 		at = fmt.Sprintf("127.0.0.1:%d", a.Port)
 	}
-	fmt.Fprintf(w, "lading serves http://%s (data in %s, catalog %s). Try: curl -i http://%s/v2/_lading/list/repositories\n",
-		at, cfg.Data, cfg.Catalog.Redacted(), at)
+	fmt.Fprintf(w, "lading serves %[1]s://%[2]s (data in %[3]s, catalog %[4]s). Try: curl -i %[1]s://%[2]s/v2/_lading/list/repositories\n",
+		scheme, at, cfg.Data, cfg.Catalog.Redacted())
 }
 
 // serveOn takes requests from ln until ctx ends and those in flight are
 // answered, or the time to drain them is over: then they are cut.
-func serveOn(ctx context.Context, ln net.Listener, h http.Handler, cfg config.HTTP, log *slog.Logger) error {
-	// Requests outlive ctx by the time to drain. Reads and writes of bodies
-	// have deadlines of their own, set as they move, so there is no
-	// ReadTimeout or WriteTimeout here: both would bound whole transfers.
+func serveOn(ctx context.Context, ln net.Listener, h http.Handler, tls *tls.Config, cfg config.HTTP, log *slog.Logger) error {
+	// Requests outlive ctx by the time to drain.
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var inFlight sync.WaitGroup
-	srv := &http.Server{
-		Handler:           counted(h, &inFlight),
-		ReadHeaderTimeout: cfg.HeaderTimeout,
-		IdleTimeout:       cfg.IdleTimeout,
-		MaxHeaderBytes:    int(cfg.MaxHeader),
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return requests },
-	}
+	srv := newServer(counted(h, &inFlight), cfg, log)
+	srv.BaseContext = func(net.Listener) context.Context { return requests }
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
+	go func() { ended <- serveTLS(srv, ln, tls) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("take connections: %w", err)

@@ -14,7 +14,7 @@ import (
 // listen opens the address. What "localhost" resolved to is checked as well:
 // the configuration could judge its name only.
 func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
-	ln, err := bind(ctx, cfg.Listen, cfg.Public(), "neither auth.htpasswd nor insecure_no_auth nor --insecure-no-auth is set")
+	ln, err := bind(ctx, cfg.Listen, cfg.Public(), cfg.NotPublic())
 	if err != nil {
 		return nil, err
 	}
@@ -111,13 +111,7 @@ func serveAdmin(ctx context.Context, cfg config.Config, h http.Handler, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("operators' listener: %w", err)
 	}
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: cfg.HTTP.HeaderTimeout,
-		IdleTimeout:       cfg.HTTP.IdleTimeout,
-		MaxHeaderBytes:    int(cfg.HTTP.MaxHeader),
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	srv := newServer(h, cfg.HTTP, log)
 	go srv.Serve(ln) // ends with an error when it is closed, and says nothing else
 	log.Info("operators are served", "addr", ln.Addr().String())
 	return func() { srv.Close() }, nil

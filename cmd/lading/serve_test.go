@@ -93,7 +93,7 @@ func TestRequestInFlightEnds(t *testing.T) {
 	})
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveOn(ctx, closeTeller{ln, stopped}, h, config.Default().HTTP, slog.New(slog.DiscardHandler))
+		ended <- serveOn(ctx, closeTeller{ln, stopped}, h, nil, config.Default().HTTP, slog.New(slog.DiscardHandler))
 	}()
 	resp, err := http.Get("http://" + ln.Addr().String())
 	if err != nil {
@@ -130,7 +130,7 @@ func testCut(t *testing.T, hang func(*http.Request)) {
 	go func() {
 		cfg := config.Default().HTTP
 		cfg.DrainTime = time.Millisecond
-		ended <- serveOn(ctx, ln, h, cfg, slog.New(slog.DiscardHandler))
+		ended <- serveOn(ctx, ln, h, nil, cfg, slog.New(slog.DiscardHandler))
 	}()
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
@@ -154,7 +154,7 @@ func TestSlowHeaderIsCut(t *testing.T) {
 	cfg.HeaderTimeout = 50 * time.Millisecond
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveOn(ctx, ln, http.NotFoundHandler(), cfg, slog.New(slog.DiscardHandler))
+		ended <- serveOn(ctx, ln, http.NotFoundHandler(), nil, cfg, slog.New(slog.DiscardHandler))
 	}()
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {

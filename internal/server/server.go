@@ -19,6 +19,7 @@ import (
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/blob"
 	"github.com/lading-dev/lading/internal/catalog"
+	"github.com/lading-dev/lading/internal/certs"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/core"
 	"github.com/lading-dev/lading/internal/discover"
@@ -66,6 +67,7 @@ type Server struct {
 	engine  *discover.Engine
 	core    *core.Registry
 	limits  rateLimits
+	certs   *certs.Server // nil without TLS
 	handler http.Handler
 	watch   *watch
 	audit   *auditor
@@ -120,6 +122,9 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	}
 	s.engine = engine
 	s.limits = newLimits(cfg.Limits)
+	if err := s.openTLS(cfg, opt); err != nil {
+		return nil, err
+	}
 	door, err := s.openDoor(ctx, cfg, opt)
 	if err != nil {
 		return nil, err
@@ -129,6 +134,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	api := httpapi.New(guard.New(s.core, door.access), httpapi.Options{
 		Logger:            log,
 		AbsoluteLocations: cfg.HTTP.AbsoluteLocations,
+		Outside:           reached,
 		OCIDrafts:         cfg.HTTP.OCIDrafts,
 		BodyIdle:          cfg.HTTP.BodyIdle,
 		JournalDays:       days(cfg.Retention.Journal),
@@ -148,7 +154,9 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		Streams:           s.watch.streams,
 		MaxBlob:           int64(cfg.Limits.BlobSize),
 	})
-	s.handler = s.watch.handler(api)
+	if s.handler, err = outside(cfg, s.watch.handler(api)); err != nil {
+		return nil, err
+	}
 	s.sweeper = gc.New(s.cat, s.blobs, gc.Options{Journal: cfg.Retention.Journal, Tombstones: cfg.Retention.Tombstones,
 		Uploads: cfg.Retention.Uploads, Orphans: cfg.Retention.Orphans, Now: opt.Now, Logger: log, Swept: s.watch.swept,
 		Audit: s.audit.store, Records: cfg.Audit.Retention})

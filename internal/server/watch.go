@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lading-dev/lading/internal/certs"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/gc"
 	"github.com/lading-dev/lading/internal/httpapi"
@@ -23,6 +25,7 @@ type watch struct {
 	observers telemetry.Observers
 	streams   httpapi.StreamObserver // nil where nobody counts
 	tracing   *telemetry.Tracing     // nil where nothing is traced
+	certs     atomic.Pointer[certs.Server]
 }
 
 // newWatch makes the metrics if somebody can read them, and the traces if
@@ -51,6 +54,12 @@ func (w *watch) count(now func() time.Time) {
 	w.sweeps = telemetry.NewSweeps(w.metrics, w.followers, now)
 	w.observers = append(w.observers, telemetry.Requests(w.metrics))
 	w.streams = telemetry.Streams(w.metrics)
+	telemetry.NewCertificates(w.metrics, func() telemetry.Certificates {
+		if c := w.certs.Load(); c != nil {
+			return c
+		}
+		return nil
+	})
 }
 
 // observer is nil where nobody looks on, so that nothing is paid for it.
@@ -74,6 +83,9 @@ func (w *watch) stores(s *Server, log *slog.Logger) {
 		s.blobs = w.tracing.Blobs(s.blobs)
 	}
 }
+
+// certificates tells of the registry's own.
+func (w *watch) certificates(c *certs.Server) { w.certs.Store(c) }
 
 // swept counts a round of the sweeper.
 func (w *watch) swept(r gc.Round) {
