@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/audit"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
@@ -153,6 +154,7 @@ func (s *Store) change(ctx context.Context, id string, to *lading.AccessRule, ch
 		}
 		tx.Exec(`INSERT INTO access_change(generation,at,actor,id,before,after) VALUES(?,?,?,?,?,?)`,
 			generation, s.opt.Now().UnixMicro(), lading.IdentityFrom(tx.Context()).Subject, id, textOf(old), textOf(to))
+		audit.AppendAccess(tx, s.opt.Now(), scopeOf(old, to), id, textOf(old), textOf(to))
 		return nil
 	})
 	if err != nil {
@@ -171,6 +173,18 @@ func changeError(err error) error {
 		return lading.ErrStorageFull.Wrap(err)
 	}
 	return err
+}
+
+// scopeOf is the part of the registry that a change is about: who watches over
+// a part learns nothing of others.
+func scopeOf(old, to *lading.AccessRule) string {
+	switch {
+	case old == nil:
+		return to.Scope
+	case to == nil || to.Scope == old.Scope:
+		return old.Scope
+	}
+	return "registry"
 }
 
 func textOf(r *lading.AccessRule) string {
