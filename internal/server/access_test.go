@@ -230,6 +230,7 @@ func guardedEndpoints() map[httpapi.Action]guardedEndpoint {
 		httpapi.ActionRulePut:          {"PUT", rules + "rules/x", rule, lading.VerbAdmin, false},
 		httpapi.ActionRuleDelete:       {"DELETE", rules + "rules/x", "", lading.VerbAdmin, false},
 		httpapi.ActionExplain:          {"GET", rules + "explain?subject=user:root&verb=pull&repository=REPO", "", lading.VerbAdmin, false},
+		httpapi.ActionAudit:            {"GET", "/v2/_lading/audit?repository=REPO", "", lading.VerbAudit, false},
 	}
 }
 
