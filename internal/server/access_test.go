@@ -229,6 +229,9 @@ func guardedEndpoints() map[httpapi.Action]guardedEndpoint {
 		httpapi.ActionRuleGet:          {"GET", rules + "rules/config-1", "", lading.VerbAdmin, false},
 		httpapi.ActionRulePut:          {"PUT", rules + "rules/x", rule, lading.VerbAdmin, false},
 		httpapi.ActionRuleDelete:       {"DELETE", rules + "rules/x", "", lading.VerbAdmin, false},
+		httpapi.ActionToken:            {"GET", "/v2/_lading/auth/token", "", forAll, false},
+		httpapi.ActionTokenGrant:       {"POST", "/v2/_lading/auth/token", "", forAll, false},
+		httpapi.ActionTokenKeys:        {"GET", "/v2/_lading/auth/keys", "", forAll, false},
 		httpapi.ActionExplain:          {"GET", rules + "explain?subject=user:root&verb=pull&repository=REPO", "", lading.VerbAdmin, false},
 		httpapi.ActionAudit:            {"GET", "/v2/_lading/audit?repository=REPO", "", lading.VerbAudit, false},
 	}
@@ -239,9 +242,16 @@ func (e guardedEndpoint) at(repo string) string { return strings.ReplaceAll(e.pa
 // differs is what no two answers have alike.
 var differs = regexp.MustCompile(`"cursor":"[^"]*"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT`)
 
+// challenged is what sends a client for a token.
+var challenged = regexp.MustCompile(`^Bearer realm="http://127\.0\.0\.1:\d+/v2/_lading/auth/token",service="(lading-[0-9a-f]{16})"(,scope="[^"]+")?$`)
+
 // view is all of an answer that a caller could tell from another.
 func view(a reply) string {
 	h := maps.Clone(a.header)
+	if c := h.Get("Www-Authenticate"); c != "" { // it repeats what was asked, and is of one registry
+		c = strings.ReplaceAll(challenged.ReplaceAllString(c, "Bearer *$2"), "acme/none", "acme/web")
+		h["Www-Authenticate"] = []string{c}
+	}
 	for _, name := range []string{"X-Request-Id", "Etag", "Link", "Lading-Cursor"} {
 		if _, ok := h[name]; ok {
 			h[name] = []string{"*"}
@@ -257,7 +267,7 @@ func wantRefused(t *testing.T, user string, e guardedEndpoint, a reply) {
 	switch {
 	case user == "":
 		status, code = http.StatusUnauthorized, "UNAUTHORIZED"
-		if got := a.header.Get("Www-Authenticate"); got != `Basic realm="lading"` {
+		if got := a.header.Get("Www-Authenticate"); !challenged.MatchString(got) {
 			t.Errorf("the challenge is %q", got)
 		}
 	case e.cut:
