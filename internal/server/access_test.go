@@ -66,7 +66,7 @@ func guardedBy(t testing.TB, url, users string, rules ...string) *guarded {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Catalog.URL, cfg.Durability = t.TempDir(), url, config.Relaxed
-	cfg.Auth.Htpasswd, cfg.Access.Rules = users, strings.Join(rules, "\n")
+	cfg.Auth.Htpasswd, cfg.Auth.Accounts, cfg.Access.Rules = users, true, strings.Join(rules, "\n")
 	g := &guarded{t: t, log: &strings.Builder{}}
 	var err error
 	if g.srv, err = server.NewWith(context.Background(), cfg, slog.New(slog.NewTextHandler(g.log, nil)), server.Options{NoSweep: true, NoTyping: true}); err != nil {
@@ -233,6 +233,15 @@ func guardedEndpoints() map[httpapi.Action]guardedEndpoint {
 		httpapi.ActionTokenGrant:       {"POST", "/v2/_lading/auth/token", "", forAll, false},
 		httpapi.ActionTokenKeys:        {"GET", "/v2/_lading/auth/keys", "", forAll, false},
 		httpapi.ActionExplain:          {"GET", rules + "explain?subject=user:root&verb=pull&repository=REPO", "", lading.VerbAdmin, false},
+		httpapi.ActionAccounts:         {"GET", rules + "accounts", "", lading.VerbAdmin, false},
+		httpapi.ActionAccountGet:       {"GET", rules + "accounts/user:x", "", lading.VerbAdmin, false},
+		httpapi.ActionAccountPut:       {"PUT", rules + "accounts/user:x", `{"groups":["dev"]}`, lading.VerbAdmin, false},
+		httpapi.ActionAccountDelete:    {"DELETE", rules + "accounts/user:x", "", lading.VerbAdmin, false},
+		httpapi.ActionAPITokens:        {"GET", rules + "tokens", "", forSignedIn, false},
+		httpapi.ActionAPITokenCreate:   {"POST", rules + "tokens", `{}`, forSignedIn, false},
+		httpapi.ActionAPITokenGet:      {"GET", rules + "tokens/x", "", forSignedIn, false},
+		httpapi.ActionAPITokenDelete:   {"DELETE", rules + "tokens/x", "", forSignedIn, false},
+		httpapi.ActionWhoAmI:           {"GET", rules + "whoami", "", forSignedIn, false},
 		httpapi.ActionAudit:            {"GET", "/v2/_lading/audit?repository=REPO", "", lading.VerbAudit, false},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/lading-dev/lading/internal/auth"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/guard"
+	"github.com/lading-dev/lading/internal/httpapi"
 )
 
 // users are who can sign in with a password or an API token: those of the
@@ -55,13 +56,16 @@ func (s *Server) openUsers(ctx context.Context, cfg config.Config, opt Options) 
 	return u, err
 }
 
-// run notices changes from now on.
-func (u *users) run(s *Server, rules *access.Store) {
+// run notices changes from now on. It returns the accounts behind what the
+// rules say; nil without accounts.
+func (u *users) run(s *Server, rules *access.Store) httpapi.Accounts {
 	u.rules.Store(rules)
 	s.background(u.Run)
-	if u.accounts != nil {
-		s.background(u.accounts.Run)
+	if u.accounts == nil {
+		return nil
 	}
+	s.background(u.accounts.Run)
+	return guard.NewAccounts(u.accounts, rules)
 }
 
 // changed puts in force what a change of accounts means for what callers may: a
@@ -73,11 +77,6 @@ func (u *users) changed(s *Server) {
 		}
 	}
 	s.engine.Regranted()
-}
-
-// guarded are the accounts behind what rules say; nil without accounts.
-func (u *users) guarded(access guard.Access) *guard.GuardedAccounts {
-	return guard.NewAccounts(u.accounts, access)
 }
 
 // whoami tells callers about themselves.

@@ -16,9 +16,11 @@ import (
 // door is who may come in, and what for.
 type door struct {
 	access   guard.Access
-	rules    httpapi.Access // nil without rules
-	chain    auth.Chain     // who is asked who is calling
-	tokens   httpapi.Tokens // nil without
+	rules    httpapi.Access   // nil without rules
+	chain    auth.Chain       // who is asked who is calling
+	tokens   httpapi.Tokens   // nil without
+	accounts httpapi.Accounts // nil without
+	whoami   func(context.Context) (any, error)
 	identify func(*http.Request) (lading.Identity, error)
 	base     func(context.Context) error
 }
@@ -36,17 +38,20 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 	if !cfg.Restricted() {
 		return d, nil
 	}
-	regranted := s.engine.Regranted
-	o := access.Options{Changed: regranted, Logger: s.log, Now: opt.Now}
-	if cfg.Auth.Htpasswd != "" {
-		users, err := auth.Open(cfg.Auth.Htpasswd, auth.Options{Changed: regranted, Logger: s.log})
-		if err != nil {
-			return d, err
-		}
-		d.chain = append(d.chain, users)
-		s.background(users.Run)
+	o := access.Options{Changed: s.engine.Regranted, Logger: s.log, Now: opt.Now}
+	users, err := s.openUsers(ctx, cfg, opt)
+	if err != nil {
+		return d, err
 	}
-	o.Known = func(id lading.Identity) bool { return d.chain.Known(id) }
+	if users != nil {
+		d.chain = append(d.chain, users)
+	}
+	o.Current = func(id lading.Identity) (lading.Identity, bool) {
+		if len(d.chain) == 0 {
+			return id, true // somebody else says who is calling
+		}
+		return d.chain.Current(id)
+	}
 	rules, err := cfg.Access.Parsed()
 	if err != nil {
 		return d, err
@@ -57,14 +62,19 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 		return d, err
 	}
 	s.background(store.Run)
-	d.access, d.rules = store, guard.NewRules(store, store)
+	d.access, d.rules, d.whoami = store, guard.NewRules(store, store), whoami(store, users)
+	if users != nil {
+		d.accounts = users.run(s, store)
+	}
 	if len(d.chain) > 0 {
 		if err := s.openTokens(ctx, cfg.Auth.Tokens, d, opt); err != nil {
 			return d, err
 		}
 		d.identify, d.base = d.chain.Identify, signedIn
 	}
-	tellAdministration(rules, s.log)
+	if !cfg.Auth.Accounts {
+		tellAdministration(rules, s.log)
+	}
 	return d, nil
 }
 

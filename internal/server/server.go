@@ -143,6 +143,8 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		Access:            door.rules,
 		Audit:             s.audit.records(door.access),
 		Tokens:            door.tokens,
+		Accounts:          door.accounts,
+		WhoAmI:            door.whoami,
 		Identify:          door.identify,
 		BaseCheck:         door.base,
 		Observer:          s.watch.observer(),
