@@ -52,6 +52,9 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 		}
 		return d.chain.Current(id)
 	}
+	if s.certs != nil && cfg.TLS.ClientSubjects != "" {
+		d.chain = append(d.chain, s.certs)
+	}
 	rules, err := cfg.Access.Parsed()
 	if err != nil {
 		return d, err
