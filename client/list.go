@@ -19,16 +19,28 @@ const (
 
 // List implements lading.Lister.
 func (c *Client) List(ctx context.Context, q lading.Query) (lading.Listing, error) {
-	r, err := listRequest(q)
-	if err != nil {
-		return lading.Listing{}, err
-	}
-	r.header = http.Header{"Accept": {mediaTypeList}}
-	res, err := c.send(ctx, r)
+	res, err := c.askList(ctx, q, mediaTypeList)
 	if err != nil {
 		return lading.Listing{}, err
 	}
 	return readPage(res, q)
+}
+
+// askList asks for a listing. Where a registry demands cursors, a query without
+// one says that it begins.
+func (c *Client) askList(ctx context.Context, q lading.Query, accept string) (*http.Response, error) {
+	for {
+		r, err := listRequest(q)
+		if err != nil {
+			return nil, err
+		}
+		r.header = http.Header{"Accept": {accept}}
+		res, err := c.send(ctx, r)
+		if q.Since != "" || q.Page != "" || !errors.Is(err, lading.ErrCursorRequired) {
+			return res, err
+		}
+		q.Since = "none"
+	}
 }
 
 func listRequest(q lading.Query) (request, error) {

@@ -73,12 +73,7 @@ func (s *ItemStream) read(yield func(lading.Item, error) bool) (next string, err
 	if q.N == 0 {
 		q.N = lading.MaxPage
 	}
-	r, err := listRequest(q)
-	if err != nil {
-		return "", err
-	}
-	r.header = http.Header{"Accept": {mediaTypeNDJSON + ", " + mediaTypeList + ";q=0.5"}}
-	res, err := s.c.send(s.ctx, r)
+	res, err := s.c.askList(s.ctx, q, mediaTypeNDJSON+", "+mediaTypeList+";q=0.5")
 	if err != nil {
 		return "", err
 	}

@@ -62,11 +62,12 @@ func charge(b *bucket, now int64, r rate, o op) int64 {
 }
 
 // owes tells when the bucket owes nothing any more, or, with a cursor, no more
-// than it holds.
+// than it holds, and than what comes in half of the longest debt: else such a
+// debt would never stop anybody.
 func owes(b *bucket, now int64, r rate, o op) (wait int64) {
 	may := r.burst
 	if o.cursor {
-		may *= 2
+		may += min(r.burst, int64(MaxDebt)/2)
 	}
 	return max(0, int64(*b)-now-may)
 }

@@ -189,6 +189,22 @@ func TestDebt(t *testing.T) {
 	}
 }
 
+// TestSlowDebt has a bucket that needs longer to fill than a debt may last.
+func TestSlowDebt(t *testing.T) {
+	l, now := newTest(Options{Rates: only(Sync, 1, 3600)})
+	l.Charge(ada, 3600+200)
+	if l.Owes(ada, false).Wait != 200*time.Second || l.Owes(ada, true).Wait != 0 {
+		t.Errorf("200 s: %v, with a cursor %v", l.Owes(ada, false), l.Owes(ada, true))
+	}
+	l.Charge(ada, 10_000)
+	if l.Owes(ada, false).Wait != MaxDebt || l.Owes(ada, true).Wait != MaxDebt/2 {
+		t.Errorf("the longest: %v, with a cursor %v", l.Owes(ada, false), l.Owes(ada, true))
+	}
+	if now.add(MaxDebt / 2); l.Owes(ada, true).Wait != 0 {
+		t.Errorf("half of it later: %v", l.Owes(ada, true))
+	}
+}
+
 func TestHold(t *testing.T) {
 	l, _ := newTest(Options{HeldByCaller: 2, HeldByAddress: 3})
 	hold := func(c Caller, want bool) func() {
