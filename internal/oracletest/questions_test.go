@@ -160,12 +160,12 @@ var questions = map[httpapi.Action][]question{
 	httpapi.ActionAPITokenCreate: join(ask("POST", `{"owner":"user:ghost"}`, access+"tokens"), ask("POST", `{"owner":"user:none"}`, access+"tokens"), ask("POST", `{"owner":"service:robot"}`, access+"tokens")),
 	httpapi.ActionAPITokenGet:    get(access+"tokens/TOKEN", access+"tokens/none"),
 	httpapi.ActionAPITokenDelete: ask("DELETE", "", access+"tokens/TOKEN", access+"tokens/none"),
-	httpapi.ActionToken: get("/v2/_lading/auth/token", "/v2/_lading/auth/token?service=registry.example&scope=repository:REPO:pull,push,delete",
-		"/v2/_lading/auth/token?service=registry.example&scope=registry:catalog:*"),
-	httpapi.ActionTokenGrant: join(with(ask("POST", "grant_type=refresh_token&client_id=x&service=registry.example&refresh_token=nonsense", "/v2/_lading/auth/token"), "Content-Type", form),
-		with(ask("POST", "grant_type=password&client_id=x&service=registry.example&username=ghost&password=wrong", "/v2/_lading/auth/token"), "Content-Type", form)),
+	httpapi.ActionToken: get("/v2/_lading/auth/token", "/v2/_lading/auth/token?scope=repository:REPO:pull,push,delete",
+		"/v2/_lading/auth/token?scope=registry:catalog:*"),
+	httpapi.ActionTokenGrant: join(with(ask("POST", "grant_type=refresh_token&client_id=x&refresh_token=nonsense", "/v2/_lading/auth/token"), "Content-Type", form),
+		with(ask("POST", "grant_type=password&client_id=x&username=ghost&password=wrong", "/v2/_lading/auth/token"), "Content-Type", form)),
 	httpapi.ActionTokenKeys: get("/v2/_lading/auth/keys"),
-	httpapi.ActionAudit:     get("/v2/_lading/audit/records", "/v2/_lading/audit/records?n=2", "/v2/_lading/audit/records?repository=REPO", "/v2/_lading/audit/records?namespace=own&order=oldest", "/v2/_lading/audit/records?actor=user:root"),
+	httpapi.ActionAudit:     get("/v2/_lading/audit", "/v2/_lading/audit?n=2", "/v2/_lading/audit?repository=REPO", "/v2/_lading/audit?namespace=own&order=oldest", "/v2/_lading/audit?actor=user:root"),
 	httpapi.ActionExplain:   get(each(access+"explain?subject=user:eve&verb=pull&repository=%", []string{"REPO", "own/web"})...),
 }
 

@@ -15,9 +15,9 @@ import (
 
 // watches are streams, each with the repositories of busy that it tells of.
 var watches = []struct{ user, path, accept, repos string }{
-	{"ada", "/v2/_lading/watch/events?initial=true", "text/event-stream", "own/web p2/q m/a"},
-	{"ada", "/v2/_lading/watch/events?since=now&data=manifest", "application/x-ndjson", "own/web p2/q m/a"},
-	{"ada", "/v2/_lading/watch/events?initial=true&type=application/x-secret&type=application/x-seen", "application/x-ndjson", "own/web p2/q m/a"},
+	{"ada", "/v2/_lading/watch/events?initial=true", "text/event-stream", "own/web p2/q m/a public/x"},
+	{"ada", "/v2/_lading/watch/events?since=now&data=manifest", "application/x-ndjson", "own/web p2/q m/a public/x"},
+	{"ada", "/v2/_lading/watch/events?initial=true&type=application/x-secret&type=application/x-seen", "application/x-ndjson", "own/web p2/q m/a public/x"},
 	{"ada", "/v2/_lading/watch/events?since=now&namespace=m&kinds=tag", "text/event-stream", "m/a"},
 	{"ada", "/v2/_lading/watch/events?initial=true&namespace=own", "application/x-ndjson", "own/web"},
 	{"ada", "/v2/own/web/_lading/watch/events?initial=true", "text/event-stream", "own/web"},
