@@ -38,6 +38,7 @@ type TokenRequest struct {
 
 // TokenAnswer is a token.
 type TokenAnswer struct {
+	Subject string // whom it names; empty is nobody
 	Token   string
 	Issued  time.Time
 	Expires time.Time
@@ -210,6 +211,7 @@ func (h *handler) issue(w *response, r *http.Request, q TokenRequest, kind strin
 	if err != nil {
 		return err
 	}
+	w.subject = a.Subject
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache") // RFC 6749, 5.1
 	writeJSON(w, http.StatusOK, "application/json", tokenBody{Token: a.Token, AccessToken: a.Token, TokenType: "Bearer", IssuedTokenType: kind,

@@ -37,7 +37,7 @@ func (i issuer) Issue(ctx context.Context, q httpapi.TokenRequest) (httpapi.Toke
 	if err != nil {
 		return httpapi.TokenAnswer{}, err
 	}
-	return httpapi.TokenAnswer{Token: a.Access, Issued: a.Issued, Expires: a.Expires, Scope: a.Scope(), Refresh: a.Refresh}, nil
+	return httpapi.TokenAnswer{Subject: a.Subject, Token: a.Access, Issued: a.Issued, Expires: a.Expires, Scope: a.Scope(), Refresh: a.Refresh}, nil
 }
 
 // signedIn has clients sign in that ask at GET /v2/ whether they must: most of

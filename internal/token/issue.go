@@ -28,7 +28,9 @@ type Request struct {
 
 // Answer is a token.
 type Answer struct {
-	Access  string
+	Access string
+	// Subject is whom it names; empty is nobody.
+	Subject string
 	Expires time.Time
 	Issued  time.Time
 	// Scopes are what it was made for: what was asked, cut by what the caller
@@ -80,7 +82,7 @@ func (s *Service) Issue(ctx context.Context, q Request) (Answer, error) {
 	if len(out.Access) > MaxSize {
 		return Answer{}, lading.InvalidParameter("scope", "the token would be too large: ask for less")
 	}
-	out.Scopes, out.Issued, out.Expires = granted, c.Issued.Time(), c.Expires.Time()
+	out.Subject, out.Scopes, out.Issued, out.Expires = id.Subject, granted, c.Issued.Time(), c.Expires.Time()
 	if q.Offline && q.Refresh == "" {
 		out.Refresh, err = s.remember(ctx, id, q.Client)
 	}
