@@ -89,6 +89,11 @@ func (m *clients) add(key string, c *client, s *Server) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c.bad = s.current.Load().trust.verify(c.chain, s.opt.Now()) != nil
+	m.keep(key, c)
+}
+
+// keep adds a client, and forgets some where there are too many. By mu.
+func (m *clients) keep(key string, c *client) {
 	for k := range m.known { // in no order
 		if len(m.known) < maxClients {
 			break
