@@ -34,6 +34,13 @@ type Options struct {
 	// Accounts are users and API tokens beside those of the file; of a name
 	// that both have, the file's counts. Nil is none.
 	Accounts Accounts
+	// Attempt is asked before a name and password that were not seen before are
+	// looked at, with the address that they come from, and tells how long to
+	// wait instead; 0 is not at all. Nil never has anybody wait.
+	Attempt func(address string) time.Duration
+	// Told is told how each attempt went that was not seen before; nil is
+	// nobody. It must not block.
+	Told func(Outcome)
 }
 
 // maxWaiting is how many requests wait for their password to be looked at. It

@@ -24,11 +24,7 @@ func (b *Basic) check(ctx context.Context, f *file, key digest, name, password, 
 			return lading.Identity{}, ctx.Err()
 		}
 	}
-	if b.opt.Accounts.IsToken(password) {
-		turn.identity, turn.err = b.firstToken(password)
-	} else {
-		turn.identity, turn.err = b.first(f, name, password, remote)
-	}
+	turn.identity, turn.err = b.attempt(f, name, password, remote)
 	f.verified.end(key, turn, b.opt.Now().Add(b.opt.Remember))
 	return turn.identity, turn.err
 }

@@ -29,6 +29,7 @@ func (s *Server) openUsers(ctx context.Context, cfg config.Config, opt Options) 
 	}
 	u := &users{}
 	o := auth.Options{Changed: s.engine.Regranted, Logger: s.log, Now: opt.Now}
+	s.limits.signIns(&o)
 	if cfg.Auth.Accounts {
 		store, err := account.Open(ctx, s.cat, account.Options{
 			Now: opt.Now, Logger: s.log, Dir: cfg.Data,

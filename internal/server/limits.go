@@ -2,18 +2,27 @@ package server
 
 import (
 	"math"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lading-dev/lading/internal/auth"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/httpapi"
 	"github.com/lading-dev/lading/internal/limit"
+	"github.com/lading-dev/lading/internal/telemetry"
 )
 
 // rateLimits is a limiter as the HTTP handler knows it.
-type rateLimits struct{ *limit.Limiter }
+type rateLimits struct {
+	*limit.Limiter
+	told func(auth.Outcome) // how an attempt to sign in went; nil where nobody counts
+}
 
 // newLimits makes the limiter that the configuration says. Its clock is the
-// machine's, which does not go back.
-func newLimits(l config.Limits) rateLimits {
+// machine's, which does not go back. The metrics are nil where nobody reads
+// them.
+func newLimits(l config.Limits, metrics *prometheus.Registry) rateLimits {
 	o := limit.Options{HeldByCaller: l.HeldPerCaller, HeldByAddress: l.HeldPerAddress}
 	for class, r := range map[limit.Class]config.Rate{
 		limit.Pull: l.Rates.Pull, limit.Push: l.Rates.Push, limit.List: l.Rates.List,
@@ -21,7 +30,20 @@ func newLimits(l config.Limits) rateLimits {
 	} {
 		o.Rates[class] = limit.Rate{PerSecond: r.PerSecond(), Burst: r.Burst}
 	}
-	return rateLimits{limit.New(o)}
+	made := rateLimits{Limiter: limit.New(o)}
+	if metrics != nil {
+		telemetry.Limits(metrics, made.Limiter)
+		made.told = telemetry.SignIns(metrics)
+	}
+	return made
+}
+
+// signIns has attempts to sign in counted, and bounded for an address.
+func (l rateLimits) signIns(o *auth.Options) {
+	o.Told = l.told
+	o.Attempt = func(address string) time.Duration {
+		return l.Limiter.Take(limit.SignIn, limit.Caller{Address: address}).Wait
+	}
 }
 
 // classes are those of the handler.

@@ -121,7 +121,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		return nil, err
 	}
 	s.engine = engine
-	s.limits = newLimits(cfg.Limits)
+	s.limits = newLimits(cfg.Limits, s.watch.metrics)
 	if err := s.openTLS(cfg, opt); err != nil {
 		return nil, err
 	}
