@@ -241,14 +241,14 @@ func (s *Store) change(ctx context.Context, fn func(*sqldb.Tx) (did bool, err er
 }
 
 // record makes a generation of access, and notes what was changed in it.
-func record(tx *sqldb.Tx, at interface{ UnixMicro() int64 }, id, before, after string) error {
+func record(tx *sqldb.Tx, at time.Time, id, before, after string) error {
 	var generation int64
 	if err := tx.QueryRow(tx.Context(), `SELECT generation FROM access_generation WHERE id=0`).Scan(&generation); err != nil {
 		return fmt.Errorf("accounts: generation: %w", err)
 	}
 	tx.Exec(`UPDATE access_generation SET generation=? WHERE id=0`, generation+1)
 	tx.Exec(`INSERT INTO access_change(generation,at,actor,id,before,after) VALUES(?,?,?,?,?,?)`, generation+1, at.UnixMicro(), actor(tx), id, before, after)
-	audit.AppendAccess(tx, time.UnixMicro(at.UnixMicro()), "registry", id, before, after)
+	audit.AppendAccess(tx, at, "registry", id, before, after)
 	return nil
 }
 

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -109,33 +107,13 @@ delete, admin or audit. Ends with 4 when it may not be done.`,
 	return cmd
 }
 
-// ask sends a request about rules; a body makes it a PUT.
+// ask sends a request about rules, with a body unless that is nil.
 func (f *ruleFlags) ask(ctx context.Context, method, path string, body []byte, out any) error {
-	p, err := parsePlace(f.registry)
-	if err != nil {
-		return err
+	var raw any
+	if body != nil {
+		raw = json.RawMessage(body)
 	}
-	c, err := f.conn.dial(p)
-	if err != nil {
-		return err
-	}
-	if body == nil {
-		return c.ask(ctx, method, rulesAt+path, out)
-	}
-	req, err := http.NewRequestWithContext(c.scoped(ctx, method), method, c.url()+rulesAt+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := c.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err == nil && res.StatusCode >= 300 {
-		err = answerOf(res, answer)
-	}
+	_, err := f.askAccounts(ctx, method, rulesAt+path, nil, raw, out)
 	return err
 }
 
