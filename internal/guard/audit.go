@@ -23,7 +23,7 @@ type guardedAudit struct {
 func (g *guardedAudit) Audit(ctx context.Context, q lading.AuditQuery) (lading.AuditPage, error) {
 	grants, err := g.access.Granted(ctx, lading.VerbAudit)
 	if err == nil && grants.Empty() {
-		err = refused(ctx, lading.ErrDenied)
+		err = g.refusal(ctx, lading.VerbAudit, func(wider lading.Grants) bool { return !wider.Empty() }, lading.ErrDenied)
 	}
 	if err != nil {
 		return lading.AuditPage{}, err

@@ -35,6 +35,8 @@ func scopeOf(q Request) string {
 	case ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionTypesUnknown, ActionDefinitionPut, ActionDefinitionDelete,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:
 		return "registry:catalog:admin"
+	case ActionAudit:
+		return scopeWith(lading.Scope{Repository: q.Audit.Repository, Namespace: q.Audit.Namespace}, "audit")
 	}
 	return ""
 }

@@ -86,6 +86,7 @@ var verbs = map[string]lading.Verbs{
 	"push":   lading.Verbs(lading.VerbPush | lading.VerbRetag),
 	"delete": lading.Verbs(lading.VerbDelete),
 	"admin":  lading.Verbs(lading.VerbAdmin),
+	"audit":  lading.Verbs(lading.VerbAudit),
 	"*":      1<<lading.VerbCount - 1,
 }
 
