@@ -22,6 +22,8 @@ type Extension struct {
 	URL         string   `json:"url"`
 	Endpoints   []string `json:"endpoints"` // "_lading/list/tags"
 	Limits      Limits   `json:"limits"`
+	// CursorRequired tells that a listing says since=, none to begin.
+	CursorRequired bool `json:"cursorRequired"`
 }
 
 // Has tells whether the extension has the endpoint ("_lading/watch/events").
@@ -33,6 +35,19 @@ type Limits struct {
 	JournalDays   int `json:"journalDays"`   // how long changes are kept
 	TombstoneDays int `json:"tombstoneDays"` // how long a cursor counts
 	Wait          int `json:"wait"`          // seconds a delta may be held
+	Held          int `json:"held"`          // streams, and deltas that wait, of a caller
+
+	// How much of a kind one caller may have at once, and in how many seconds
+	// as much again: reads of content, requests that write, questions about what
+	// there is, and rows that are read to answer those.
+	Pull        int `json:"pull"`
+	PullSeconds int `json:"pullSeconds"`
+	Push        int `json:"push"`
+	PushSeconds int `json:"pushSeconds"`
+	List        int `json:"list"`
+	ListSeconds int `json:"listSeconds"`
+	Sync        int `json:"sync"`
+	SyncSeconds int `json:"syncSeconds"`
 }
 
 // Retention is how long a cursor counts.

@@ -22,6 +22,9 @@ type extension struct {
 	URL         string   `json:"url"`
 	Endpoints   []string `json:"endpoints"`
 	Limits      *limits  `json:"limits,omitempty"`
+	// CursorRequired tells that a listing that says neither since= nor
+	// If-None-Match is answered 428.
+	CursorRequired bool `json:"cursorRequired,omitempty"`
 }
 
 type limits struct {
@@ -30,36 +33,28 @@ type limits struct {
 	TombstoneDays int `json:"tombstoneDays"` // how long a cursor counts
 	Wait          int `json:"wait"`          // seconds a delta may be held
 
-	// CursorRequired tells that a listing says since= or If-None-Match, or is
-	// answered 428.
-	CursorRequired bool `json:"cursorRequired,omitempty"`
 	// Held is how many streams, and deltas that wait, a caller may have open.
 	Held int `json:"held,omitempty"`
-	// Rates are how many requests of a class, of sync rows, a caller may have
-	// at once.
-	Rates map[string]rateLimit `json:"rates,omitempty"`
-}
 
-// A rateLimit is how many may come at once, and in how many seconds as many
-// again.
-type rateLimit struct {
-	Quota  int `json:"quota"`
-	Window int `json:"window"`
+	// How many requests of a class, and how many rows, a caller may have at
+	// once, and in how many seconds as many again.
+	Pull        int `json:"pull,omitempty"`
+	PullSeconds int `json:"pullSeconds,omitempty"`
+	Push        int `json:"push,omitempty"`
+	PushSeconds int `json:"pushSeconds,omitempty"`
+	List        int `json:"list,omitempty"`
+	ListSeconds int `json:"listSeconds,omitempty"`
+	Sync        int `json:"sync,omitempty"`
+	SyncSeconds int `json:"syncSeconds,omitempty"`
 }
 
 // limits are what a client should know of.
 func (h *handler) limits() *limits {
-	l := &limits{N: lading.MaxPage, JournalDays: h.opt.JournalDays, TombstoneDays: h.opt.TombstoneDays,
-		Wait: int(lading.MaxWait / time.Second), CursorRequired: h.opt.RequireCursor, Held: h.opt.MaxHeld}
-	for _, p := range h.rates {
-		if p.Quota > 0 {
-			if l.Rates == nil {
-				l.Rates = map[string]rateLimit{}
-			}
-			l.Rates[p.Name] = rateLimit{p.Quota, p.Window}
-		}
-	}
-	return l
+	pull, push, list, sync := h.rates[RatePull], h.rates[RatePush], h.rates[RateList], h.rates[RateSync]
+	return &limits{N: lading.MaxPage, JournalDays: h.opt.JournalDays, TombstoneDays: h.opt.TombstoneDays,
+		Wait: int(lading.MaxWait / time.Second), Held: h.opt.MaxHeld,
+		Pull: pull.Quota, PullSeconds: pull.Window, Push: push.Quota, PushSeconds: push.Window,
+		List: list.Quota, ListSeconds: list.Window, Sync: sync.Quota, SyncSeconds: sync.Window}
 }
 
 // discover tells which extensions there are, of a repository only to those
@@ -82,6 +77,8 @@ func (h *handler) discover(w *response, r *http.Request, q Request) error {
 		URL:         specURL,
 		Endpoints:   endpoints,
 		Limits:      h.limits(),
+
+		CursorRequired: h.opt.RequireCursor,
 	}}
 	if h.opt.OCIDrafts {
 		list = append(list, extension{Name: "_oci", Description: "drafts for the distribution-spec, which may change as they do",

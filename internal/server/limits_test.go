@@ -401,7 +401,7 @@ func TestLimitsAreDiscovered(t *testing.T) {
 		c.Limits.Rates = config.Rates{Pull: rate("10/m burst 30"), Sync: rate("500/s"), SignIn: rate("1/s")}
 	})
 	a := l.ask("", near, "GET", "/v2/_oci/ext/discover", "")
-	if want := `"held":17,"rates":{"pull":{"quota":30,"window":180},"sync":{"quota":500,"window":1}}}`; !strings.Contains(a.body, want) {
+	if want := `"held":17,"pull":30,"pullSeconds":180,"sync":500,"syncSeconds":1}`; !strings.Contains(a.body, want) {
 		t.Errorf("%s, want %s", a.body, want)
 	}
 	if strings.Contains(a.body, "cursorRequired") {
