@@ -67,6 +67,7 @@ const (
 	ActionToken                              // auth: a token, for who says in the header who he is
 	ActionTokenGrant                         // auth: a token, for what a form says
 	ActionTokenKeys                          // auth: the keys that sign tokens
+	actionEnd                                // behind all others
 )
 
 // Request is a URL of the API, understood: every name, tag, digest, upload id
