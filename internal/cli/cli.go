@@ -1,6 +1,7 @@
 // Package cli holds the commands with which people and scripts look into
 // registries and move what is in them: ls, watch, inspect, history, tree, cp,
-// rm and tag; and those that say who may do what, grant and access. It speaks to registries over HTTP alone, to those of this project
+// rm and tag; those that say who may do what, grant and access; and audit, who
+// did what. It speaks to registries over HTTP alone, to those of this project
 // with package client and to all others with what the distribution-spec has,
 // and to OCI layouts on disk.
 //
@@ -58,7 +59,7 @@ func Commands(env Env) []*cobra.Command {
 		lsCommand(env), watchCommand(env), inspectCommand(env), historyCommand(env),
 		treeCommand(env), cpCommand(env), rmCommand(env), tagCommand(env),
 		grantCommand(env), accessCommand(env),
-		userCommand(env), tokenCommand(env), loginCommand(env), logoutCommand(env), whoamiCommand(env),
+		userCommand(env), tokenCommand(env), loginCommand(env), logoutCommand(env), whoamiCommand(env), auditCommand(env),
 	}
 }
 

@@ -45,6 +45,9 @@ func (a *auditor) records(access guard.Access) lading.Auditor {
 	return guard.NewAudit(a.store, access)
 }
 
+// FlushAudit writes the records that wait to be written, for tests.
+func (s *Server) FlushAudit(ctx context.Context) error { return s.audit.flush(ctx) }
+
 // flush writes what waits to be written.
 func (a *auditor) flush(ctx context.Context) error {
 	err := a.refusals.Flush(ctx)
@@ -111,7 +114,11 @@ func outcomeOf(r *http.Request, x httpapi.Exchange) string {
 
 // signsIn tells whether a request is how clients begin that have signed in.
 func signsIn(x httpapi.Exchange) bool {
-	return x.Subject != "" && x.Action == httpapi.ActionBase
+	switch x.Action {
+	case httpapi.ActionBase, httpapi.ActionToken, httpapi.ActionTokenGrant:
+		return x.Subject != ""
+	}
+	return false
 }
 
 // pulls tells whether content is read by name.
