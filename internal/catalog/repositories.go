@@ -44,20 +44,28 @@ func (c *Catalog) RepositoriesIn(ctx context.Context, q sqldb.Querier, r lading.
 	return scanRepositories(rows, err)
 }
 
-// Named finds repositories by name: the living ones, and of those without a
-// living one the id of the newest past one.
-func (c *Catalog) Named(ctx context.Context, q sqldb.Querier, wanted []string) (live []RepositoryItem, past []int64, err error) {
-	found := map[string]bool{}
+// Living finds living repositories by name, in no order.
+func (c *Catalog) Living(ctx context.Context, q sqldb.Querier, wanted []string) (live []RepositoryItem, err error) {
 	for ns := range slices.Chunk(wanted, inStep) {
 		rows, err := q.Query(ctx, repositorySQL+`born>0 AND name IN `+sqldb.In(inSize(len(ns))), inArgs(nil, ns)...)
 		rs, err := scanRepositories(rows, err)
 		if err != nil {
-			return nil, nil, err
-		}
-		for _, r := range rs {
-			found[r.Name] = true
+			return nil, err
 		}
 		live = append(live, rs...)
+	}
+	return live, nil
+}
+
+// Named finds repositories by name: the living ones, and of those without a
+// living one the id of the newest past one.
+func (c *Catalog) Named(ctx context.Context, q sqldb.Querier, wanted []string) (live []RepositoryItem, past []int64, err error) {
+	if live, err = c.Living(ctx, q, wanted); err != nil {
+		return nil, nil, err
+	}
+	found := make(map[string]bool, len(live))
+	for _, r := range live {
+		found[r.Name] = true
 	}
 	rest := slices.DeleteFunc(slices.Clone(wanted), func(n string) bool { return found[n] })
 	newest := map[string]int64{}

@@ -50,9 +50,11 @@ type Options struct {
 	// PageBytes ends a page early; 0 means 1 MiB.
 	PageBytes int
 	// Enumerate is how many repositories stand for a range of names that is
-	// no namespace, and Sources how many sources are merged, before the
-	// registry's own list is read and filtered; 0 means 256 and 512.
-	Enumerate, Sources int
+	// no namespace; Sources how many namespaces are merged, each of which is
+	// opened at once, and Repositories how many repositories, which are opened
+	// when their turn comes. For more the registry's own list is read and
+	// filtered. 0 means 1024, 512 and 8192.
+	Enumerate, Sources, Repositories int
 	// Ahead is how long to wait for a replica to come up to a cursor; 0
 	// means 3 s.
 	Ahead time.Duration
@@ -114,8 +116,9 @@ func New(ctx context.Context, cat *catalog.Catalog, opt Options) (*Engine, error
 	}
 	setDefault(&opt.Scan, 4000)
 	setDefault(&opt.PageBytes, 1<<20)
-	setDefault(&opt.Enumerate, 256)
+	setDefault(&opt.Enumerate, 1024)
 	setDefault(&opt.Sources, 512)
+	setDefault(&opt.Repositories, 8192)
 	setDefault(&opt.Ahead, 3*time.Second)
 	setDefault(&opt.Poll, 500*time.Millisecond)
 	opt.Watch.setDefaults()

@@ -64,7 +64,7 @@ func TestAPageCostsItsRows(t *testing.T) {
 func TestCostTellsNothingHidden(t *testing.T) {
 	sqldbtest.EachURL(t, func(t *testing.T, fresh func(testing.TB) string) {
 		for _, sources := range []int{0, 1} { // 1: everything is read and filtered
-			opt := discover.Options{Sources: sources, Scan: 7, Poll: 5 * time.Millisecond}
+			opt := discover.Options{Sources: sources, Repositories: sources, Scan: 7, Poll: 5 * time.Millisecond}
 			alone, beside := newFixture(t, fresh(t), opt), newFixture(t, fresh(t), opt)
 			a, b := costs(alone, false), costs(beside, true)
 			if !slices.Equal(a, b) {

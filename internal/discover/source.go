@@ -28,7 +28,7 @@ func (p *page) sources(visible lading.Grants) (*sources, error) {
 	for _, r := range visible.Ranges() {
 		ns, isNamespace := namespaceOf(r)
 		switch {
-		case r.To == r.From+"\x00":
+		case single(r):
 			names = append(names, r.From)
 		case isNamespace:
 			id, err := p.e.cat.Namespace(p.ctx, p.q, ns)
@@ -43,7 +43,8 @@ func (p *page) sources(visible lading.Grants) (*sources, error) {
 				return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, err
 			}
 		}
-		if len(names)+len(s.lists)+len(s.live)+len(s.past) > p.e.opt.Sources {
+		// Repositories are opened when their turn comes, lists at once.
+		if len(s.lists) > p.e.opt.Sources || len(names)+len(s.live)+len(s.past) > p.e.opt.Repositories {
 			return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, nil
 		}
 	}

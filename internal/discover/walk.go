@@ -37,28 +37,13 @@ func (w *walk) run() (done bool, err error) {
 			return false, err
 		}
 	}
-	ranges := w.rest()
-	for len(ranges) > 0 {
-		repos, err := w.p.e.cat.RepositoriesIn(w.p.ctx, w.p.q, ranges[0], w.window(), w.desc)
-		if err != nil {
+	for ranges := w.rest(); len(ranges) > 0; {
+		var repos []catalog.RepositoryItem
+		if repos, ranges, err = w.p.in(ranges, w.window(), w.desc); err != nil {
 			return false, err
 		}
-		if len(repos) == 0 {
-			ranges = ranges[1:]
-			continue
-		}
-		stop, err := w.repositories(repos)
-		if stop || err != nil {
+		if stop, err := w.repositories(repos); stop || err != nil {
 			return false, err
-		}
-		name := repos[len(repos)-1].Name
-		if w.desc {
-			ranges[0].To = name
-		} else {
-			ranges[0].From = name + "\x00"
-		}
-		if ranges[0].To != "" && ranges[0].From >= ranges[0].To {
-			ranges = ranges[1:]
 		}
 	}
 	return true, nil

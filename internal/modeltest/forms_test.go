@@ -23,7 +23,7 @@ func optionsOf(seed uint64) discover.Options {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	o := discover.Options{}
 	if rng.IntN(3) == 0 {
-		o.Enumerate, o.Sources = 1+rng.IntN(3), 1+rng.IntN(4)
+		o.Enumerate, o.Sources, o.Repositories = 1+rng.IntN(3), 1+rng.IntN(4), 1+rng.IntN(4)
 	}
 	switch rng.IntN(3) {
 	case 0:

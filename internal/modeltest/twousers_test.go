@@ -272,7 +272,7 @@ func transcript(t *testing.T, st setup, secret bool, many int) []string {
 // and change private repositories with what it sees where there are none: the
 // same, to the byte, apart from what differs between any two answers.
 func TestTwoUsers(t *testing.T) {
-	tight := discover.Options{Scan: 5, Enumerate: 1, Sources: 2}
+	tight := discover.Options{Scan: 5, Enumerate: 1, Sources: 2, Repositories: 2}
 	for name, c := range map[string]struct {
 		s    setup
 		many int
