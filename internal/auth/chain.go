@@ -148,3 +148,9 @@ func BearerToken(r *http.Request) (token string, ok bool) {
 	}
 	return strings.TrimSpace(said[0][len("Bearer"):]), true
 }
+
+// LooksLikeJWT reports whether a text has the form of a signed JWT (RFC 7515,
+// 3.1).
+func LooksLikeJWT(text string) bool {
+	return strings.HasPrefix(text, "ey") && strings.Count(text, ".") == 2
+}

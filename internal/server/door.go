@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -69,8 +70,8 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 	if users != nil {
 		d.accounts = users.run(s, store)
 	}
-	if len(d.chain) > 0 {
-		if err := s.openTokens(ctx, cfg.Auth.Tokens, d, opt); err != nil {
+	if cfg.SignIn() {
+		if err := errors.Join(s.openTokens(ctx, cfg.Auth.Tokens, d, opt), s.openIssuers(cfg.Auth, d, opt)); err != nil {
 			return d, err
 		}
 		d.identify, d.base = d.chain.Identify, signedIn

@@ -7,6 +7,7 @@ import (
 	"github.com/lading-dev/lading/internal/auth"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/httpapi"
+	oidc "github.com/lading-dev/lading/internal/issuer"
 	"github.com/lading-dev/lading/internal/token"
 )
 
@@ -16,15 +17,31 @@ func (s *Server) openTokens(ctx context.Context, cfg config.Tokens, d *door, opt
 	if !cfg.Bearer {
 		return nil
 	}
-	known := d.chain
 	tokens, err := token.Open(ctx, s.cat, token.Options{Lifetime: cfg.Lifetime, Refresh: cfg.Refresh, Rotate: cfg.Rotate,
-		Granted: d.access.Granted, Current: known.Current, Stamp: known.Stamp, Now: opt.Now, Logger: s.log})
+		Granted: d.access.Granted, Current: func(id lading.Identity) (lading.Identity, bool) { return d.chain.Current(id) },
+		Stamp: func(id lading.Identity) string { return d.chain.Stamp(id) }, Now: opt.Now, Logger: s.log})
 	if err != nil {
 		return err
 	}
-	d.chain = append(auth.Chain{tokens}, known...)
+	d.chain = append(auth.Chain{tokens}, d.chain...)
 	d.tokens = issuer{tokens}
 	s.background(tokens.Run)
+	return nil
+}
+
+// openIssuers has tokens of other issuers taken. They are asked before the
+// registry's own token service, which takes everything that looks like a token.
+func (s *Server) openIssuers(cfg config.Auth, d *door, opt Options) error {
+	named, err := cfg.ParsedIssuers()
+	if err != nil || len(named) == 0 {
+		return err
+	}
+	issuers, err := oidc.New(named, oidc.Options{Now: opt.Now, Logger: s.log})
+	if err != nil {
+		return err
+	}
+	d.chain = append(auth.Chain{issuers}, d.chain...)
+	s.background(issuers.Run)
 	return nil
 }
 

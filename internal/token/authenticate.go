@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -27,13 +26,7 @@ func (s *Service) Authenticate(r *http.Request) (id lading.Identity, handled boo
 
 // mine reports whether a text is a JWT of the registry's kind. Those of other
 // issuers are of other kinds, or name keys that nobody here has.
-func (s *Service) mine(text string) bool { return LooksLikeJWT(text) }
-
-// LooksLikeJWT reports whether a text has the form of a signed JWT (RFC 7515,
-// 3.1).
-func LooksLikeJWT(text string) bool {
-	return strings.HasPrefix(text, "ey") && strings.Count(text, ".") == 2
-}
+func (s *Service) mine(text string) bool { return auth.LooksLikeJWT(text) }
 
 // Current implements auth.Authenticator. Who came with a token is known to who
 // knew the caller before.
