@@ -77,7 +77,7 @@ type Case struct {
 // Cases are all cases, in the order in which they run.
 func Cases() []Case {
 	return slices.Concat(discoverCases, listCases, pageCases, filterCases, parameterCases, formCases, cursorCases, deltaCases,
-		scopeCases, waitCases, cacheCases, hiddenCases, watchCases, legacyCases, draftCases)
+		scopeCases, waitCases, cacheCases, costCases, hiddenCases, watchCases, legacyCases, draftCases)
 }
 
 // Run runs the suite. The error is about the suite itself, such as an address
@@ -113,6 +113,9 @@ type suite struct {
 	run    string // a random name
 	client *http.Client
 	offers map[string]bool // endpoints, as the registry lists them
+	limits map[string]int  // and what it says of limits
+
+	cursorRequired bool
 }
 
 func newSuite(ctx context.Context, opt Options) (*suite, error) {
@@ -144,6 +147,9 @@ func (s *suite) reach() error {
 		var found extensions
 		if a.status == http.StatusOK && a.decode(&found) == nil {
 			for _, e := range found.Extensions {
+				if e.Name == "_lading" {
+					s.limits, s.cursorRequired = e.Limits, e.CursorRequired
+				}
 				for _, name := range e.Endpoints {
 					s.offers[name] = true
 				}

@@ -314,6 +314,23 @@ var faults = []fault{
 			a.header.Del("Cache-Control")
 		}
 	})},
+	{"cursors are not demanded", []string{"COST-1"}, asking(func(r *http.Request) {
+		if v := r.URL.Query(); listing(r) && !v.Has("since") && !v.Has("page") && r.Header.Get("If-None-Match") == "" {
+			v.Set("since", "none")
+			r.URL.RawQuery = v.Encode()
+		}
+	})},
+	{"too much is refused without a word of when", []string{"COST-2", "COST-4"}, answering(func(_ *http.Request, a *reply) { a.header.Del("Retry-After") })},
+	{"too much is an internal failure", []string{"COST-2", "COST-4"}, answering(func(_ *http.Request, a *reply) {
+		if a.status == http.StatusTooManyRequests {
+			a.status = http.StatusInternalServerError
+		}
+	})},
+	{"all come back at once", []string{"COST-3"}, answering(func(_ *http.Request, a *reply) {
+		if a.status == http.StatusTooManyRequests {
+			a.header.Set("Retry-After", "1")
+		}
+	})},
 	{"everybody sees everything", []string{"HIDE-1", "HIDE-2", "HIDE-3", "HIDE-6", "WTCH-18"}, as("ada", always)},
 	{"cursors are for everybody", []string{"HIDE-4"}, as("ada", has("since"))},
 	{"page tokens are for everybody", []string{"HIDE-5"}, as("ada", has("page"))},

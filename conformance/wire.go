@@ -131,6 +131,8 @@ type extensions struct {
 		URL         string         `json:"url"`
 		Endpoints   []string       `json:"endpoints"`
 		Limits      map[string]int `json:"limits"`
+
+		CursorRequired bool `json:"cursorRequired"`
 	} `json:"extensions"`
 }
 

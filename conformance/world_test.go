@@ -65,6 +65,29 @@ func registry(t *testing.T, url string, engine discover.Options) (conformance.Op
 	return opt, srv.Handler()
 }
 
+// bounded is a registry that demands cursors and whose callers may have little.
+func bounded(t *testing.T) http.Handler {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Data, cfg.Durability = t.TempDir(), config.Relaxed
+	cfg.Limits.RequireCursor, cfg.Limits.HeldPerCaller = true, 3
+	cfg.Limits.Rates.List = config.Rate{Count: 20, Per: time.Second, Burst: 30}
+	srv, err := server.NewWith(t.Context(), cfg, slog.New(slog.DiscardHandler), server.Options{
+		Access: users{}, NoSweep: true,
+		Identify: func(r *http.Request) lading.Identity { return lading.Identity{Subject: r.Header.Get(userHeader)} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		srv.Drain()
+		if err := srv.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return srv.Handler()
+}
+
 // cursorNow is a cursor of all tags.
 func cursorNow(t *testing.T, h http.Handler) string {
 	t.Helper()
