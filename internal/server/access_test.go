@@ -66,7 +66,7 @@ func guardedBy(t testing.TB, url, users string, rules ...string) *guarded {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Data, cfg.Catalog.URL, cfg.Durability = t.TempDir(), url, config.Relaxed
-	cfg.Auth.Htpasswd, cfg.Auth.Accounts, cfg.Access.Rules = users, true, strings.Join(rules, "\n")
+	cfg.Auth.Htpasswd, cfg.Auth.Accounts, cfg.Access.Rules = users, users != "", strings.Join(rules, "\n")
 	g := &guarded{t: t, log: &strings.Builder{}}
 	var err error
 	if g.srv, err = server.NewWith(context.Background(), cfg, slog.New(slog.NewTextHandler(g.log, nil)), server.Options{NoSweep: true, NoTyping: true}); err != nil {
@@ -502,7 +502,7 @@ func TestNoRules(t *testing.T) {
 	g := guardedBy(t, "", "")
 	g.must("", "PUT", "/v2/acme/web/manifests/v1", index(""), 201)
 	g.must("", "GET", "/v2/", "", 200)
-	for _, path := range []string{"rules", "rules/x", "explain?subject=anonymous&verb=pull&repository=a"} {
+	for _, path := range []string{"rules", "rules/x", "explain?subject=anonymous&verb=pull&repository=a", "accounts", "accounts/user:x", "tokens", "whoami"} {
 		if a := g.must("", "GET", "/v2/_lading/access/"+path, "", 404); a.code() != "EXTENSION_UNKNOWN" {
 			t.Error(a.body)
 		}
