@@ -213,8 +213,9 @@ func (s *Issuers) verify(ctx context.Context, is *issuer, text string) (lading.I
 	if err := json.Unmarshal(raw, &claims); err != nil {
 		return lading.Identity{}, err
 	}
-	if t.IssuedAt.IsZero() || t.IssuedAt.After(s.opt.Now().Add(leeway)) || t.Expiry.IsZero() {
-		return lading.Identity{}, errors.New("it does not say when it was issued, and until when it is good")
+	now := s.opt.Now()
+	if t.IssuedAt.IsZero() || t.IssuedAt.After(now.Add(leeway)) || !now.Before(t.Expiry) {
+		return lading.Identity{}, errors.New("it does not say when it was issued, or is not good now")
 	}
 	id, err := is.who(claims)
 	if err != nil {
