@@ -58,6 +58,7 @@ func check(ctx context.Context, db *sqldb.DB, sparse bool) []string {
 	c.orphans()
 	c.heads()
 	c.journals()
+	c.audits()
 	c.feed()
 	if n := len(c.problems) - maxProblems; n > 0 {
 		c.problems = append(c.problems[:maxProblems], fmt.Sprintf("and %d more", n))

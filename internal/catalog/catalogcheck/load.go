@@ -31,6 +31,8 @@ type tables struct {
 	feed         []feedRow
 	heads        []*head
 	journal      []*journalRow // by shard and position
+	audits       []*auditRow
+	auditPlaces  []*auditPlace
 }
 
 type repository struct {
@@ -178,6 +180,8 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 		read(ctx, q, &t.journal, `SELECT shard,pos,seq,repo,rev,action,kind,name,digest,previous,type,previous_type,flags,actor FROM journal ORDER BY shard,pos`, func(j *journalRow) []any {
 			return []any{&j.shard, &j.pos, &j.seq, &j.repo, &j.rev, &j.action, &j.kind, &j.name, &j.digest, &j.previous, &j.typ, &j.previousType, &j.flags, &j.actor}
 		}),
+		read(ctx, q, &t.audits, `SELECT pos,source,place FROM audit`, func(a *auditRow) []any { return []any{&a.pos, &a.source, &a.place} }),
+		read(ctx, q, &t.auditPlaces, `SELECT place,pos,source FROM audit_place`, func(a *auditPlace) []any { return []any{&a.place, &a.pos, &a.source} }),
 		t.readFeed(ctx, q),
 	} {
 		if err != nil {
