@@ -57,7 +57,7 @@ func startRegistry(t *testing.T, file string) *registry {
 	}
 	t.Cleanup(func() { r.stop(t) })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
-	_, rest, found := strings.Cut(line, "http://")
+	_, rest, found := strings.Cut(line, "://")
 	if err != nil || !found {
 		t.Fatalf("no address in the first line %q: %v", line, err)
 	}
