@@ -3,8 +3,10 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/sqldb"
 )
 
 // NamesContaining looks at the first scan living repositories in a range of
@@ -24,4 +26,33 @@ func (c *Catalog) NamesContaining(ctx context.Context, r lading.Range, text stri
 	// Without the text the name is another: both engines say so alike.
 	page, err := names(ctx, q, n, `SELECT w.name FROM `+window+` WHERE REPLACE(w.name,?,'')<>w.name ORDER BY w.name LIMIT ?`, append(args, text, n+1)...)
 	return page.Names, looked, err
+}
+
+// LivingNames returns, in order, the living repositories of ranges that hold one
+// name each.
+func (c *Catalog) LivingNames(ctx context.Context, ranges []lading.Range) (found []string, err error) {
+	for some := range slices.Chunk(ranges, inStep) {
+		args := make([]string, len(some))
+		for i, r := range some {
+			args[i] = r.From
+		}
+		rows, err := c.db.Read().Query(ctx, `SELECT name FROM repository WHERE born>0 AND name IN `+sqldb.In(inSize(len(some))), inArgs(nil, args)...)
+		if err != nil {
+			return nil, fmt.Errorf("catalog: names: %w", err)
+		}
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				rows.Close()
+				return nil, fmt.Errorf("catalog: names: %w", err)
+			}
+			found = append(found, name)
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return nil, fmt.Errorf("catalog: names: %w", err)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
 }

@@ -65,6 +65,35 @@ func TestSearch(t *testing.T) {
 			put(fmt.Sprintf("hidden/app-%d", i))
 		}
 		check("with hidden ones")
+		var byName []lading.Range
+		for i := range 7 {
+			for _, prefix := range []string{"app-", "team/app-", "team/other-", "team/none-"} {
+				byName = append(byName, lading.RepositoryRange(fmt.Sprint(prefix, i)))
+			}
+		}
+		wide := grants
+		grants = lading.NewGrants(byName...)
+		check("each by its name")
+		for _, n := range []int{1, 2, 6, 7, 8, 21, 22} {
+			var got, want []string
+			for _, g := range []lading.Grants{grants, wide} {
+				got, want = want, nil
+				for more := true; more; {
+					last := ""
+					if len(want) > 0 {
+						last = want[len(want)-1]
+					}
+					names, err := r.Repositories(see(ctx, g), last, n)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want, more = append(want, names.Names...), names.More
+				}
+			}
+			if !slices.Equal(got, want) || len(got) != 21 {
+				t.Errorf("%d names a page: each by its name %v, otherwise %v", n, got, want)
+			}
+		}
 		for _, q := range []lading.SearchQuery{{N: 0, Page: 1}, {N: 1, Page: 0}, {N: lading.MaxSearch + 1, Page: 1}} {
 			if _, err := r.Search(ctx, q); !errors.Is(err, lading.ErrParameterInvalid) {
 				t.Errorf("%+v: %v", q, err)
