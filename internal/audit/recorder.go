@@ -182,6 +182,9 @@ func (r *Recorder) tell(err error) {
 	}
 }
 
+// FlushDue writes what Run would write now.
+func (r *Recorder) FlushDue(ctx context.Context) error { return r.flush(ctx, false) }
+
 // Flush writes all that is to be told, whether or not its time has come.
 func (r *Recorder) Flush(ctx context.Context) error { return r.flush(ctx, true) }
 
