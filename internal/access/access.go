@@ -117,6 +117,11 @@ func (s *Store) Explain(id lading.Identity, verb lading.Verb, repo string) ladin
 	if !id.Credential.Limit(verb, lading.AllGrants(), s.opt.Now()).Contains(repo) {
 		return d
 	}
+	if len(id.Groups) == 0 && s.opt.Current != nil {
+		if now, ok := s.opt.Current(id); ok {
+			id.Groups = now.Groups // those of an account that is asked about
+		}
+	}
 	st := s.current.Load()
 	for _, subject := range id.Subjects() {
 		for _, r := range st.bySubject[subject] {

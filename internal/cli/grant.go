@@ -101,7 +101,7 @@ user, user:NAME, service:NAME or anonymous; VERB is list, pull, push, retag,
 delete, admin or audit. Ends with 4 when it may not be done.`,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.explain(ctx, s, args) }),
 	}
-	explain.Flags().StringArrayVar(&f.groups, "group", nil, "a `GROUP` that the user is in; may be repeated")
+	explain.Flags().StringArrayVar(&f.groups, "group", nil, "a `GROUP` that the user is in; may be repeated (default: those of the account)")
 	explain.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
 	cmd.AddCommand(explain)
 	return cmd

@@ -131,6 +131,9 @@ func TestAccountsEndToEnd(t *testing.T) {
 		}
 		one.account("user:bob", "dev")
 		eventually(bob, 200)
+		if a := two.must("root", "GET", access+"explain?subject=user:bob&verb=pull&repository=acme/web", "", 200); !strings.Contains(a.body, "group:dev") {
+			t.Error(a.body)
+		}
 		text, id := one.token(bob, `{"scopes":["reader namespace:acme"]}`)
 		tok, plain := caller{"whoever", text}, caller{"", text}
 		eventually(tok, 200)
