@@ -117,6 +117,11 @@ func (g *guarded) send(user, method, path, body string) reply {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	return g.read(res)
+}
+
+func (g *guarded) read(res *http.Response) reply {
+	g.t.Helper()
 	defer res.Body.Close()
 	out := reply{status: res.StatusCode, header: res.Header}
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
