@@ -130,7 +130,12 @@ func (b *Basic) Stamp(subject string) string {
 	if !ok {
 		return ""
 	}
-	sum := sha256.Sum256([]byte("stamp of " + f.users[i].hash.text))
+	return f.users[i].stamp
+}
+
+// stampOfHash is the stamp of a password, by the text of its hash.
+func stampOfHash(text string) string {
+	sum := sha256.Sum256([]byte("stamp of " + text))
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -32,6 +32,7 @@ type file struct {
 type user struct {
 	identity lading.Identity
 	hash     Hash
+	stamp    string // changes with the hash
 }
 
 // look is what the file looked like when it was read, and when that was.
@@ -130,6 +131,6 @@ func (f *file) add(line string) error {
 		return err
 	}
 	f.byName[name], f.bySubject[subject] = len(f.users), len(f.users)
-	f.users = append(f.users, user{identity: lading.Identity{Subject: subject}, hash: h})
+	f.users = append(f.users, user{identity: lading.Identity{Subject: subject}, hash: h, stamp: stampOfHash(hash)})
 	return nil
 }

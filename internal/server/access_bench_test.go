@@ -18,8 +18,8 @@ func (d discard) WriteHeader(int)             {}
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // BenchmarkAccess is a GET of a manifest that is in memory, without access
-// rules and with a password and 10,000 rules, in turns: over HTTP, and of the
-// handler alone. It tells the tenth percentile of turns of 20, which a busy
+// rules, and with 10,000 rules and a password or a token, in turns: over HTTP,
+// and of the handler alone. It tells the tenth percentile of turns of 20, which a busy
 // machine disturbs least.
 func BenchmarkAccess(b *testing.B) {
 	users := usersFile(b)
@@ -29,7 +29,7 @@ func BenchmarkAccess(b *testing.B) {
 	}
 	open, shut := guardedBy(b, "", ""), guardedBy(b, "", users, rules...)
 	get := map[string][]func(){}
-	for _, g := range []*guarded{shut, open} {
+	for i, g := range []*guarded{shut, shut, open} {
 		g.fill("acme/web")
 		r := httptest.NewRequest("GET", "/v2/acme/web/manifests/v1", nil)
 		over, err := http.NewRequest("GET", g.web.URL+"/v2/acme/web/manifests/v1", nil)
@@ -38,6 +38,11 @@ func BenchmarkAccess(b *testing.B) {
 		}
 		r.SetBasicAuth("ada", passwordOfAll) // which nobody looks at without rules
 		over.SetBasicAuth("ada", passwordOfAll)
+		if i == 1 {
+			bearer := "Bearer " + g.tokenFor("ada", "repository:acme/web:pull").Token
+			r.Header.Set("Authorization", bearer)
+			over.Header.Set("Authorization", bearer)
+		}
 		h := g.srv.Handler()
 		get["handler"] = append(get["handler"], func() { h.ServeHTTP(discard{http.Header{}}, r) })
 		get["http"] = append(get["http"], func() {
@@ -52,7 +57,7 @@ func BenchmarkAccess(b *testing.B) {
 	for _, name := range []string{"handler", "http"} {
 		b.Run(name, func(b *testing.B) {
 			const batch = 20
-			var took [2][]time.Duration
+			var took [3][]time.Duration
 			for b.Loop() {
 				for i, fn := range get[name] {
 					began := time.Now()
@@ -62,7 +67,7 @@ func BenchmarkAccess(b *testing.B) {
 					took[i] = append(took[i], time.Since(began)/batch)
 				}
 			}
-			for i, unit := range []string{"rules-ns/get", "open-ns/get"} {
+			for i, unit := range []string{"password-ns/get", "token-ns/get", "open-ns/get"} {
 				slices.Sort(took[i])
 				b.ReportMetric(float64(took[i][len(took[i])/10]), unit)
 			}

@@ -67,6 +67,7 @@ func guardedBy(t testing.TB, url, users string, rules ...string) *guarded {
 	cfg := config.Default()
 	cfg.Data, cfg.Catalog.URL, cfg.Durability = t.TempDir(), url, config.Relaxed
 	cfg.Auth.Htpasswd, cfg.Auth.Accounts, cfg.Access.Rules = users, users != "", strings.Join(rules, "\n")
+	cfg.Limits.Rates = config.Rates{} // how fast is not what is tested here
 	g := &guarded{t: t, log: &strings.Builder{}}
 	var err error
 	if g.srv, err = server.NewWith(context.Background(), cfg, slog.New(slog.NewTextHandler(g.log, nil)), server.Options{NoSweep: true, NoTyping: true}); err != nil {

@@ -2,8 +2,7 @@ package token
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
+	"hash/maphash"
 	"net/http"
 	"time"
 
@@ -74,39 +73,30 @@ func (c Claims) identity() lading.Identity {
 	return lading.Identity{Subject: c.Subject, Groups: c.Groups, Credential: cred}
 }
 
-// digest names a token without telling it.
-type digest [sha256.Size]byte
-
-// remembered is whom a token names, which was right.
-type remembered struct{ id lading.Identity }
+// remembered is a token that was right, and whom it names.
+type remembered struct {
+	text string
+	id   lading.Identity
+}
 
 const maxSeen = 1 << 14 // tokens that are remembered
-
-// secret keys the digests of this process.
-var secret = func() (b [sha256.BlockSize]byte) { rand.Read(b[:]); return b }()
-
-// digestOf is that of a token, behind a key that nobody else knows.
-func digestOf(text string) digest {
-	var room [sha256.BlockSize + MaxSize/4]byte
-	return sha256.Sum256(append(append(room[:0], secret[:]...), text...))
-}
 
 func (s *seen) get(text string, now time.Time) (lading.Identity, bool) {
 	if len(text) > MaxSize {
 		return lading.Identity{}, false
 	}
-	key := digestOf(text)
+	key := maphash.String(s.seed, text)
 	s.mu.RLock()
 	e, ok := s.by[key]
 	s.mu.RUnlock()
-	return e.id, ok && !e.id.Credential.Expired(now)
+	return e.id, ok && e.text == text && !e.id.Credential.Expired(now)
 }
 
 func (s *seen) put(text string, id lading.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.by == nil || len(s.by) >= maxSeen {
-		s.by = map[digest]remembered{}
+		s.by = map[uint64]remembered{}
 	}
-	s.by[digestOf(text)] = remembered{id}
+	s.by[maphash.String(s.seed, text)] = remembered{text, id}
 }

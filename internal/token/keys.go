@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"sync"
@@ -83,7 +84,7 @@ func (s *Service) Refresh(ctx context.Context) error {
 	}
 	if old := s.ring.Load(); !old.same(keys) {
 		signer, _ := newest(keys)
-		s.ring.Store(&ring{keys: keys, signer: signer})
+		s.ring.Store(&ring{keys: keys, signer: signer, seen: seen{seed: maphash.MakeSeed()}})
 	}
 	return nil
 }
@@ -174,8 +175,10 @@ func (s *Service) Keys() ([]byte, error) {
 	return json.Marshal(set)
 }
 
-// seen remembers tokens that were right, by a digest with a key of the process.
+// seen remembers tokens that were right, by a hash with a key that only this
+// process has.
 type seen struct {
-	mu sync.RWMutex
-	by map[digest]remembered
+	seed maphash.Seed
+	mu   sync.RWMutex
+	by   map[uint64]remembered
 }

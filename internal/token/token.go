@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -91,7 +92,7 @@ func Open(ctx context.Context, cat *catalog.Catalog, opt Options) (*Service, err
 		return nil, fmt.Errorf("token: name of the service: %w", err)
 	}
 	s := &Service{db: cat.DB(), opt: opt, name: "lading-" + hex.EncodeToString(id)}
-	s.ring.Store(&ring{})
+	s.ring.Store(&ring{seen: seen{seed: maphash.MakeSeed()}})
 	return s, s.Refresh(ctx)
 }
 
