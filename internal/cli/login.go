@@ -206,7 +206,7 @@ func writeWho(s streams, w lading.WhoAmI) error {
 
 func signedInWith(w lading.WhoAmI) string {
 	text := w.Credential
-	if text == "" || strings.HasPrefix(text, "password:") {
+	if text == "" {
 		text = "password"
 	}
 	if !w.Expires.IsZero() {

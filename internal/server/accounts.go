@@ -80,6 +80,19 @@ func (u *users) changed(s *Server) {
 	s.engine.Regranted()
 }
 
+// shown is what a caller is told of its credential: nothing of a password.
+func (u *users) shown(ctx context.Context, id lading.Identity) (credential string, scopes []string) {
+	if u.accounts.ShowsPassword(id) {
+		return "", nil
+	}
+	if tid, ok := account.TokenID(id.Credential.ID); ok {
+		if t, err := u.accounts.APIToken(ctx, tid); err == nil {
+			scopes = t.Scopes
+		}
+	}
+	return id.Credential.ID, scopes
+}
+
 // whoami tells callers about themselves.
 func whoami(rules *access.Store, u *users) func(context.Context) (any, error) {
 	return func(ctx context.Context) (any, error) {
@@ -90,10 +103,8 @@ func whoami(rules *access.Store, u *users) func(context.Context) (any, error) {
 		w := lading.WhoAmI{Subject: id.Subject, Groups: append([]string{}, id.Groups...), May: rules.Permissions(id)}
 		if c := id.Credential; c != nil {
 			w.Credential, w.Expires, w.Limited = c.ID, c.Expires, c.Bound != nil
-			if tid, ok := account.TokenID(c.ID); ok && u != nil && u.accounts != nil {
-				if t, err := u.accounts.APIToken(ctx, tid); err == nil {
-					w.Scopes = t.Scopes
-				}
+			if u != nil && u.accounts != nil {
+				w.Credential, w.Scopes = u.shown(ctx, id)
 			}
 		}
 		return w, nil
