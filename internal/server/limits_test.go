@@ -235,6 +235,27 @@ func TestRowsAreCharged(t *testing.T) {
 	}
 }
 
+// TestNamesAreCharged has what today's clients ask leave a debt too.
+func TestNamesAreCharged(t *testing.T) {
+	l := limitedBy(t, func(c *config.Config) { c.Limits.Rates = config.Rates{Sync: rate("1/s burst 10")} })
+	for i := range 12 {
+		l.put(fmt.Sprintf("a/r%02d", i), 12)
+	}
+	for i, path := range []string{"/v2/a/r00/tags/list", "/v2/_catalog", "/v1/search?q=r", "/v2/_lading/list/namespaces?namespace=a", "/v2/a/_oci/repositories",
+		"/v2/a/r00/_oci/tag-history/t000"} {
+		who := fmt.Sprint("u", i)
+		for n := 0; ; n++ {
+			if a := l.ask(who, near, "GET", path, ""); a.status == http.StatusTooManyRequests {
+				wantLimited(t, path, a, "sync")
+				break
+			} else if a.status != http.StatusOK || n > 30 {
+				t.Errorf("%s: %d", path, a.status)
+				break
+			}
+		}
+	}
+}
+
 // TestAStreamIsCharged reads the state of everything from a stream.
 func TestAStreamIsCharged(t *testing.T) {
 	l := limitedBy(t, func(c *config.Config) { c.Limits.Rates = config.Rates{Sync: rate("100/h")} })
@@ -312,6 +333,16 @@ func TestHeld(t *testing.T) {
 	begun := func(line string) bool { return strings.HasPrefix(line, "retry:") }
 	events := func(user, from string) reply {
 		return l.ask(user, from, "HEAD", "/v2/_lading/watch/events", "")
+	}
+	var before cursorOf
+	if err := json.Unmarshal([]byte(l.ask("ada", near, "GET", "/v2/_lading/list/tags?since=now", "").body), &before); err != nil {
+		t.Fatal(err)
+	}
+	l.put("b", 1)
+	for range 5 { // one after the other
+		if a := l.ask("ada", near, "GET", "/v2/_lading/list/tags?wait=9&since="+before.Cursor, ""); a.status != http.StatusOK {
+			t.Errorf("a delta that may wait and need not: %d %s", a.status, a.body)
+		}
 	}
 	first := l.stream(web, "ada", "", begun)
 	second := l.stream(web, "ada", "", begun)
