@@ -30,17 +30,22 @@ func Of(ctx context.Context) lading.AuditRecord {
 }
 
 // Append records a change in its own transaction: who did it is in the
-// transaction's context. pos is a position of the shard's journal that the
+// transaction's context. It is put into its lists later, by Store.Index, so
+// that a push pays for two rows at the ends of their tables. pos is a position of the shard's journal that the
 // change has drawn, and no other record has.
 func Append(tx *sqldb.Tx, pos int64, r lading.AuditRecord) {
 	r.Time = time.UnixMicro(pos).UTC()
-	insert(tx, key{pos, int64(tx.Shard())}, complete(tx, r))
+	k := key{pos, int64(tx.Shard())}
+	insert(tx, k, complete(tx, r))
+	tx.Exec(`INSERT INTO audit_fresh(pos,source) VALUES(?,?)`, k.pos, k.source)
 }
 
 // AppendAt records a change that draws no position, in its own transaction.
 func AppendAt(tx *sqldb.Tx, now time.Time, r lading.AuditRecord) {
 	r.Time = now.UTC()
-	insert(tx, unique(now), complete(tx, r))
+	k, r := unique(now), complete(tx, r)
+	insert(tx, k, r)
+	enlist(tx, k, listsOf(r.Actor, placeOf(r)))
 }
 
 // complete adds who did it, where the record does not say it.
@@ -89,12 +94,15 @@ func insert(tx *sqldb.Tx, k key, r lading.AuditRecord) {
 	if err != nil { // of texts and numbers: there is nothing that can fail
 		body = []byte(`{"action":"unknown"}`)
 	}
-	at, refused := placeOf(r), 0
+	refused := 0
 	if r.Outcome != lading.AuditAllowed {
 		refused = 1
 	}
-	tx.Exec(`INSERT INTO audit(pos,source,actor,place,refused,body) VALUES(?,?,?,?,?,?)`, k.pos, k.source, r.Actor, at, refused, string(body))
-	lists := listsOf(at)
+	tx.Exec(`INSERT INTO audit(pos,source,actor,place,refused,body) VALUES(?,?,?,?,?,?)`, k.pos, k.source, r.Actor, placeOf(r), refused, string(body))
+}
+
+// enlist puts a record into its lists.
+func enlist(tx *sqldb.Tx, k key, lists []string) {
 	if len(lists) == 0 {
 		return
 	}

@@ -23,9 +23,15 @@ func placeOf(r lading.AuditRecord) string {
 	return ""
 }
 
-// listsOf are the lists that a record of a place is in: its own, and those of
-// the namespaces around it.
-func listsOf(place string) (out []string) {
+// actorList is the list of an actor's records. No name begins so.
+func actorList(actor string) string { return "@" + actor }
+
+// listsOf are the lists that a record is in: the actor's, that of its place, and
+// those of the namespaces around it.
+func listsOf(actor, place string) (out []string) {
+	if actor != "" {
+		out = append(out, actorList(actor))
+	}
 	for i := 0; i < len(place)-1; i++ {
 		if place[i] == '/' {
 			out = append(out, place[:i+1])

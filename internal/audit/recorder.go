@@ -206,7 +206,9 @@ func (r *Recorder) flush(ctx context.Context, all bool) error {
 		}
 		err := r.db.Update(ctx, 0, func(tx *sqldb.Tx) error {
 			for _, w := range due {
-				insert(tx, unique(now), w.rec)
+				k := unique(now)
+				insert(tx, k, w.rec)
+				enlist(tx, k, listsOf(w.rec.Actor, placeOf(w.rec)))
 			}
 			return nil
 		})

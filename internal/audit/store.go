@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,9 @@ func (s *Store) newWalk(mine lading.Grants, q lading.AuditQuery) (*walk, error) 
 		if w.lists = listsFor(w.names); w.lists == nil {
 			w.lists = listsFor(asked)
 		}
+	}
+	if w.lists == nil && q.Actor != "" {
+		w.lists = []string{actorList(q.Actor)}
 	}
 	from, to := int64(0), s.now().UnixMicro()+int64(24*time.Hour/time.Microsecond)
 	if !q.Since.IsZero() {
@@ -229,22 +233,21 @@ func (w *walk) statement() (string, []any) {
 	switch {
 	case w.lists != nil:
 		return w.ofLists(columns, fmt.Sprintf(within, ""), bounds)
-	case w.q.Actor != "":
-		return columns + `audit a WHERE a.actor=? AND ` + fmt.Sprintf(within, "a."), append([]any{w.q.Actor}, bounds...)
 	case w.q.Outcome != "" && w.q.Outcome != lading.AuditAllowed:
 		return columns + `audit a WHERE a.refused=1 AND ` + fmt.Sprintf(within, "a."), bounds
 	}
 	return columns + `audit a WHERE ` + fmt.Sprintf(within, "a."), bounds
 }
 
-// ofLists reads several lists side by side, and of each no more than of all.
+// ofLists reads several lists, and what is in none yet, side by side, and of
+// each no more than of all.
 func (w *walk) ofLists(columns, within string, bounds []any) (string, []any) {
 	order := ` ORDER BY a.pos DESC,a.source DESC LIMIT ?`
 	if w.q.Oldest {
 		order = ` ORDER BY a.pos,a.source LIMIT ?`
 	}
-	var parts []string
-	var args []any
+	parts := []string{`SELECT * FROM (SELECT pos,source FROM audit_fresh WHERE ` + within + `) x`}
+	args := slices.Clone(bounds)
 	for _, list := range w.lists {
 		parts = append(parts, `SELECT * FROM (SELECT pos,source FROM audit_place WHERE place=? AND `+within+`) x`)
 		args = append(append(args, list), bounds...)
@@ -259,14 +262,14 @@ const trimStep = 500
 // whether there are more.
 func (s *Store) Trim(ctx context.Context, upTo time.Time) (more bool, err error) {
 	var found []row
-	rows, err := s.db.Read().Query(ctx, `SELECT pos,source,place FROM audit WHERE pos<=? ORDER BY pos,source LIMIT ?`, upTo.UnixMicro(), trimStep)
+	rows, err := s.db.Read().Query(ctx, `SELECT pos,source,actor,place FROM audit WHERE pos<=? ORDER BY pos,source LIMIT ?`, upTo.UnixMicro(), trimStep)
 	if err != nil {
 		return false, fmt.Errorf("audit: trim: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var r row
-		if err := rows.Scan(&r.pos, &r.source, &r.place); err != nil {
+		if err := rows.Scan(&r.pos, &r.source, &r.actor, &r.place); err != nil {
 			return false, fmt.Errorf("audit: trim: %w", err)
 		}
 		found = append(found, r)
@@ -277,7 +280,7 @@ func (s *Store) Trim(ctx context.Context, upTo time.Time) (more bool, err error)
 	rows.Close()
 	last, lists := found[len(found)-1].key, map[string]bool{}
 	for _, r := range found {
-		for _, list := range listsOf(r.place) {
+		for _, list := range listsOf(r.actor, r.place) {
 			lists[list] = true
 		}
 	}
@@ -285,6 +288,7 @@ func (s *Store) Trim(ctx context.Context, upTo time.Time) (more bool, err error)
 		for list := range lists {
 			tx.Exec(`DELETE FROM audit_place WHERE place=? AND (pos,source)<=(?,?)`, list, last.pos, last.source)
 		}
+		tx.Exec(`DELETE FROM audit_fresh WHERE (pos,source)<=(?,?)`, last.pos, last.source)
 		tx.Exec(`DELETE FROM audit WHERE (pos,source)<=(?,?)`, last.pos, last.source)
 		return nil
 	})

@@ -31,6 +31,11 @@ func TestTrim(t *testing.T) {
 		d.Must(err)
 		d.Clock.Add(time.Hour)
 		d.Put("a/b1/c", catalogtest.Spec{Name: "m"}, "v1")
+		for more := true; more; {
+			var err error
+			more, err = d.store.Index(t.Context())
+			d.Must(err)
+		}
 		steps := 1
 		for ; ; steps++ {
 			more, err := d.store.Trim(t.Context(), old.Add(time.Minute))
@@ -173,4 +178,49 @@ func explain(t *testing.T, db *sqldb.DB, sql string, args []any) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// TestFresh: a change is found before it is in its lists, and after, once.
+func TestFresh(t *testing.T) {
+	eachDesk(t, func(t *testing.T, d *desk) {
+		part := lading.WithGrants(t.Context(), func(context.Context) (lading.Grants, error) {
+			return lading.NewGrants(lading.NamespaceRanges("acme")...), nil
+		})
+		ids := func(ctx context.Context, q lading.AuditQuery) (out []string) {
+			for more := true; more; {
+				page, err := d.store.Audit(ctx, q)
+				d.Must(err)
+				for _, r := range page.Records {
+					out = append(out, r.ID)
+				}
+				q.After, more = page.Next, page.More
+			}
+			return out
+		}
+		for i := range 150 {
+			d.Clock.Add(time.Second)
+			d.Put([]string{"acme/a", "other"}[i%2], catalogtest.Spec{Name: fmt.Sprint(i)}, "t")
+		}
+		for step := range 3 {
+			for _, q := range []lading.AuditQuery{{N: 7}, {N: 75}, {Repository: "acme/a"}, {Namespace: "acme", Actor: "nobody"}} {
+				want := 75
+				if q.Actor != "" {
+					want = 0
+				}
+				if got := ids(part, q); len(got) != want {
+					t.Errorf("after %d steps, %+v: %d records, want %d", step, q, len(got), want)
+				}
+			}
+			more, err := d.store.Index(t.Context())
+			d.Must(err)
+			if more != (step == 0) {
+				t.Errorf("step %d: more is %v", step, more)
+			}
+		}
+		var left int64
+		d.Must(d.DB.Read().QueryRow(t.Context(), `SELECT COUNT(*) FROM audit_fresh`).Scan(&left))
+		if left != 0 {
+			t.Errorf("%d are in no list", left)
+		}
+	})
 }

@@ -29,6 +29,7 @@ type auditor struct {
 func (s *Server) openAudit(cfg config.Config, opt Options) {
 	a := &auditor{store: audit.NewStore(s.db, opt.Now), refusals: audit.NewRecorder(s.db, audit.Refusals, opt.Now, s.log)}
 	s.background(a.refusals.Run)
+	s.background(func(ctx context.Context) { a.store.Run(ctx, s.log) })
 	if cfg.Audit.Pulls {
 		a.pulls = audit.NewRecorder(s.db, audit.Pulls, opt.Now, s.log)
 		s.background(a.pulls.Run)

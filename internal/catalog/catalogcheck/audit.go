@@ -7,8 +7,8 @@ import (
 
 // auditRow is a record of who did what.
 type auditRow struct {
-	pos, source int64
-	place       string
+	pos, source  int64
+	actor, place string
 }
 
 // auditPlace is a row of a list of records.
@@ -54,7 +54,17 @@ func (c *checker) audits() {
 // auditPlaces checks the lists of records.
 func (c *checker) auditPlaces() {
 	var want, got []auditPlace
+	fresh := map[[2]int64]bool{}
+	for _, r := range c.t.auditFresh {
+		fresh[[2]int64{r.pos, r.source}] = true
+	}
 	for _, r := range c.t.audits {
+		if fresh[[2]int64{r.pos, r.source}] {
+			continue
+		}
+		if r.actor != "" {
+			want = append(want, auditPlace{"@" + r.actor, r.pos, r.source})
+		}
 		for i := range len(r.place) {
 			if r.place[i] == '/' && i < len(r.place)-1 {
 				want = append(want, auditPlace{r.place[:i+1], r.pos, r.source})

@@ -32,6 +32,7 @@ type tables struct {
 	heads        []*head
 	journal      []*journalRow // by shard and position
 	audits       []*auditRow
+	auditFresh   []*auditRow
 	auditPlaces  []*auditPlace
 }
 
@@ -180,7 +181,8 @@ func (t *tables) load(ctx context.Context, q sqldb.Querier) error {
 		read(ctx, q, &t.journal, `SELECT shard,pos,seq,repo,rev,action,kind,name,digest,previous,type,previous_type,flags,actor FROM journal ORDER BY shard,pos`, func(j *journalRow) []any {
 			return []any{&j.shard, &j.pos, &j.seq, &j.repo, &j.rev, &j.action, &j.kind, &j.name, &j.digest, &j.previous, &j.typ, &j.previousType, &j.flags, &j.actor}
 		}),
-		read(ctx, q, &t.audits, `SELECT pos,source,place FROM audit`, func(a *auditRow) []any { return []any{&a.pos, &a.source, &a.place} }),
+		read(ctx, q, &t.audits, `SELECT pos,source,actor,place FROM audit`, func(a *auditRow) []any { return []any{&a.pos, &a.source, &a.actor, &a.place} }),
+		read(ctx, q, &t.auditFresh, `SELECT pos,source FROM audit_fresh`, func(a *auditRow) []any { return []any{&a.pos, &a.source} }),
 		read(ctx, q, &t.auditPlaces, `SELECT place,pos,source FROM audit_place`, func(a *auditPlace) []any { return []any{&a.place, &a.pos, &a.source} }),
 		t.readFeed(ctx, q),
 	} {

@@ -8,11 +8,13 @@ CREATE TABLE audit(
   actor TEXTC NOT NULL, place TEXTC NOT NULL, refused BIGINT NOT NULL, body TEXTC NOT NULL,
   PRIMARY KEY(pos, source)
 ) WITHOUT ROWID;
-CREATE INDEX audit_actor ON audit(actor, pos, source);
 CREATE INDEX audit_refused ON audit(pos, source) WHERE refused = 1;
 
--- The records of a repository, and, under its name with a slash at its end, of
--- all below a namespace.
+-- Records that are in no list yet: changes are put there some moments later.
+CREATE TABLE audit_fresh(pos BIGINT NOT NULL, source BIGINT NOT NULL, PRIMARY KEY(pos, source)) WITHOUT ROWID;
+
+-- The records of a repository; under its name with a slash at its end, of all
+-- below a namespace; and, behind an @, of an actor.
 CREATE TABLE audit_place(
   place TEXTC NOT NULL, pos BIGINT NOT NULL, source BIGINT NOT NULL,
   PRIMARY KEY(place, pos, source)
