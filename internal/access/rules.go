@@ -154,7 +154,8 @@ func (s *Store) change(ctx context.Context, id string, to *lading.AccessRule, ch
 		}
 		tx.Exec(`INSERT INTO access_change(generation,at,actor,id,before,after) VALUES(?,?,?,?,?,?)`,
 			generation, s.opt.Now().UnixMicro(), lading.IdentityFrom(tx.Context()).Subject, id, textOf(old), textOf(to))
-		audit.AppendAccess(tx, s.opt.Now(), scopeOf(old, to), id, textOf(old), textOf(to))
+		// The rest of the id may tell of rules that are hidden.
+		audit.AppendAccess(tx, s.opt.Now(), scopeOf(old, to), chosen(id), textOf(old), textOf(to))
 		return nil
 	})
 	if err != nil {
