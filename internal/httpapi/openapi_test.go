@@ -114,6 +114,8 @@ func TestOpenAPIParameters(t *testing.T) {
 			if q.Repository != "" {
 				want = slices.DeleteFunc(want, func(s string) bool { return s == "namespace" })
 			}
+		case ActionAudit:
+			want = slices.Collect(maps.Keys(auditParameters))
 		case ActionDraftNames:
 			want = []string{"n", "last"}
 		case ActionTagHistory:
@@ -161,6 +163,7 @@ func TestOpenAPISchemas(t *testing.T) {
 		"Page": listPage{}, "EndLine": streamLine{}, "Errors": errorBody{}, "ErrorEntry": errorEntry{}, "ParameterDetail": lading.ParameterDetail{},
 		"ExpiredDetail": expiredDetail{}, "Extensions": extensionList{}, "Extension": extension{}, "Limits": limits{},
 		"ChangedItem": lading.ChangedItem{}, "Previous": lading.Previous{}, "Goaway": lading.Goaway{}, "NamedRepository": namedRepository{},
+		"AuditPage": lading.AuditPage{}, "AuditRecord": lading.AuditRecord{},
 	} {
 		s, ok := doc.Components.Schemas[name]
 		if !ok {
