@@ -71,7 +71,6 @@ func (b *Basic) compute(fn func()) error {
 	}
 	b.turns <- struct{}{}
 	defer func() { <-b.turns }()
-	b.computed.Add(1)
 	fn()
 	return nil
 }
@@ -98,6 +97,9 @@ func (b *Basic) compare(f *file, name, password string) (lading.Identity, bool) 
 	known = known && !h.Zero()
 	if h.Zero() {
 		h = b.decoy(f, name)
+	}
+	if !h.Zero() {
+		b.computed.Add(1)
 	}
 	return id, h.matches(password) && known
 }
