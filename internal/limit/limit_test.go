@@ -235,6 +235,7 @@ func TestHold(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	const callers = 640
 	l, now := newTest(Options{Rates: only(Pull, 1, 100), HeldByCaller: 1, Callers: callers})
+	bob := Caller{Subject: "user:bob", Address: here.Address} // whose own bucket alone counts
 	if _, ok := l.Hold(ada); !ok {
 		t.Fatal("may not hold")
 	}

@@ -235,6 +235,36 @@ func TestRowsAreCharged(t *testing.T) {
 	}
 }
 
+// during is a client that does something else once it has some of an answer.
+type during struct {
+	*httptest.ResponseRecorder
+	writes int
+	then   func()
+}
+
+func (d *during) Write(p []byte) (int, error) {
+	if d.writes++; d.writes == 2 {
+		d.then()
+	}
+	return d.ResponseRecorder.Write(p)
+}
+
+// TestAStreamOfPagesIsChargedAsItGoes has a caller who reads everything at once
+// ask for everything at once again.
+func TestAStreamOfPagesIsChargedAsItGoes(t *testing.T) {
+	l := limitedBy(t, func(c *config.Config) { c.Limits.Rates = config.Rates{Sync: rate("1/s burst 10")} })
+	l.put("a", 90)
+	r := httptest.NewRequest("GET", "/v2/a/_lading/list/tags?n=30", nil)
+	r.RemoteAddr = near + ":1234"
+	r.Header.Set("Accept", "application/x-ndjson")
+	w := &during{ResponseRecorder: httptest.NewRecorder()}
+	w.then = func() { wantLimited(t, "beside it", l.ask("", near, "GET", "/v2/a/_lading/list/tags", ""), "sync") }
+	l.srv.Handler().ServeHTTP(w, r)
+	if w.writes < 3 || w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"cursor"`) {
+		t.Errorf("%d, %d pieces: what has begun goes on", w.Code, w.writes)
+	}
+}
+
 // TestNamesAreCharged has what today's clients ask leave a debt too.
 func TestNamesAreCharged(t *testing.T) {
 	l := limitedBy(t, func(c *config.Config) { c.Limits.Rates = config.Rates{Sync: rate("1/s burst 10")} })
