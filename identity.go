@@ -56,6 +56,10 @@ func (c *Credential) Limit(verb Verb, grants Grants, now time.Time) Grants {
 	return grants.Intersect(c.Bound[i])
 }
 
+// Narrowed reports whether the credential was made for less than the caller may
+// do with another one.
+func (c *Credential) Narrowed() bool { return c != nil && c.Wider != nil && c.Bound != c.Wider.Bound }
+
 // Expired reports whether the credential does not hold any more; nil does.
 func (c *Credential) Expired(now time.Time) bool {
 	return c != nil && !c.Expires.IsZero() && !now.Before(c.Expires)

@@ -26,7 +26,7 @@ func TokenID(credential string) (id string, ok bool) {
 // ShowsPassword tells whether the caller has signed in with a password itself,
 // and not with something that was given in exchange for it.
 func (s *Store) ShowsPassword(id lading.Identity) bool {
-	return id.Credential == nil || strings.HasPrefix(id.Credential.ID, passwordCredential)
+	return id.Credential == nil || strings.HasPrefix(id.Credential.ID, passwordCredential) && !strings.HasSuffix(id.Credential.ID, auth.Refreshed)
 }
 
 // Password implements auth.Accounts.

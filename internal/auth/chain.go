@@ -29,6 +29,10 @@ type Authenticator interface {
 // follows.
 const Session = "session:"
 
+// Refreshed ends the ids of credentials of callers who came by a refresh token,
+// and have not shown themselves what that was got with.
+const Refreshed = "+refreshed"
+
 // stamper knows whether a password is still the same: it has a text for each,
 // from which nobody learns what it is.
 type stamper interface{ Stamp(subject string) string }
@@ -80,12 +84,7 @@ func (c Chain) Current(id lading.Identity) (lading.Identity, bool) {
 	if id.Anonymous() {
 		return id, true
 	}
-	asked, session, stamp := id, false, ""
-	if id.Credential != nil {
-		if stamp, session = strings.CutPrefix(id.Credential.ID, Session); session {
-			asked.Credential = nil
-		}
-	}
+	asked, session, stamp := shown(id)
 	for _, a := range c {
 		if now, ok := a.Current(asked); ok && (!session || stampOf(a, id.Subject) == stamp) {
 			now.Credential = id.Credential
@@ -93,6 +92,21 @@ func (c Chain) Current(id lading.Identity) (lading.Identity, bool) {
 		}
 	}
 	return lading.Identity{}, false
+}
+
+// shown is a caller with what it has shown once, in place of what it got for
+// that.
+func shown(id lading.Identity) (out lading.Identity, session bool, stamp string) {
+	if id.Credential == nil {
+		return id, false, ""
+	}
+	c := *id.Credential
+	c.ID = strings.TrimSuffix(c.ID, Refreshed)
+	id.Credential = &c
+	if stamp, session = strings.CutPrefix(c.ID, Session); session {
+		id.Credential = nil
+	}
+	return id, session, stamp
 }
 
 // Known tells whether a caller is there still, with its credential.

@@ -67,6 +67,8 @@ func TestChain(t *testing.T) {
 		{lading.Identity{Subject: "user:ada"}, true},
 		{lading.Identity{Subject: "user:ada", Credential: session}, true},
 		{lading.Identity{Subject: "user:ada", Credential: old}, false},
+		{lading.Identity{Subject: "user:ada", Credential: &lading.Credential{ID: session.ID + Refreshed}}, true},
+		{lading.Identity{Subject: "user:ada", Credential: &lading.Credential{ID: old.ID + Refreshed}}, false},
 		{lading.Identity{Subject: "user:eve"}, false},
 		{robot, true},
 	} {

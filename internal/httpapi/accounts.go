@@ -165,6 +165,9 @@ func (h *handler) accounts(w *response, r *http.Request, q Request) error {
 	if a == nil {
 		return lading.ErrExtensionUnknown
 	}
+	if lading.IdentityFrom(ctx).Credential.Narrowed() {
+		return lading.ErrInsufficientScope
+	}
 	switch q.Action {
 	case ActionAccounts:
 		return h.listAccounts(w, r, q)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -64,7 +65,9 @@ func (s *Service) current(id lading.Identity) (lading.Identity, error) {
 // identity is whom the token names.
 func (c Claims) identity() lading.Identity {
 	cred := &lading.Credential{ID: c.Credential, Bound: boundOf(c.Access), Expires: c.Expires.Time()}
-	if c.Bound != nil {
+	if slices.ContainsFunc(c.Access, Scope.unbound) {
+		cred.Bound = c.Bound
+	} else if c.Bound != nil {
 		for i := range cred.Bound {
 			cred.Bound[i] = cred.Bound[i].Intersect(c.Bound[i])
 		}

@@ -113,6 +113,9 @@ func (s *Service) granted(ctx context.Context, asked []Scope) ([]Scope, error) {
 // may reports whether the caller may do some of what an action asks for,
 // somewhere in what it is about.
 func (s *Service) may(ctx context.Context, sc Scope, action string) (bool, error) {
+	if sc.unbound() {
+		return !lading.IdentityFrom(ctx).Anonymous(), nil
+	}
 	for _, v := range lading.AllVerbs() {
 		if !sc.verbs(action).Has(v) {
 			continue

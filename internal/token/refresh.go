@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/auth"
 	"github.com/lading-dev/lading/internal/sqldb"
 )
 
@@ -80,6 +81,7 @@ func (s *Service) refreshed(ctx context.Context, text string) (lading.Identity, 
 		return lading.Identity{}, wrong
 	}
 	id.Credential = r.identity().Credential
+	id.Credential.ID += auth.Refreshed
 	return id, nil
 }
 

@@ -11,11 +11,12 @@ import (
 // "repository:acme/web:pull,push" (distribution project, "Token Scope
 // Documentation").
 type Scope struct {
-	// Type is repository; registry, whose only name is catalog; or namespace,
-	// a name and all below it.
+	// Type is repository; registry, whose only name is catalog; namespace, a name
+	// and all below it; or account, whose only name is self: a token with that is
+	// bound by nothing but what it was got with.
 	Type string `json:"type"`
 	Name string `json:"name"`
-	// Actions are pull, push, delete, list, admin, or "*" for all of them. Of
+	// Actions are pull, push, delete, list, admin, audit, or "*" for all of them. Of
 	// the registry "*" is to list.
 	Actions []string `json:"actions"`
 }
@@ -76,7 +77,12 @@ func parseScope(word string) (Scope, bool) {
 			s.Actions = append(s.Actions, a)
 		}
 	}
-	return s, len(s.Actions) > 0 && s.names("list") != nil
+	return s, len(s.Actions) > 0 && (s.unbound() || s.names("list") != nil)
+}
+
+// unbound reports whether it is to act as the caller, with all that entails.
+func (s Scope) unbound() bool {
+	return s.Type == "account" && s.Name == "self" && slices.Equal(s.Actions, []string{"*"})
 }
 
 // verbs are what actions ask for.

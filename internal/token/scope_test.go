@@ -21,6 +21,7 @@ func TestParseScopes(t *testing.T) {
 		{[]string{"registry:catalog:*"}, "registry:catalog:*"},
 		{[]string{"namespace:acme:list,pull"}, "namespace:acme:list,pull"},
 		{[]string{"repository:a:*"}, "repository:a:*"},
+		{[]string{"account:self:*", "account:self:pull", "account:other:*"}, "account:self:*"},
 		{[]string{"repository:a:pull,fly"}, "repository:a:pull"},
 		// What is none, or not known, is left out.
 		{[]string{"repository:a:fly", "repository:a:", "repository:a", "repository", ":", "::", "a:b:c", "registry:other:*", "aws:b:pull"}, ""},

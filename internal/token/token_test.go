@@ -104,6 +104,7 @@ func TestIssue(t *testing.T) {
 			{ada, "repository:other/web:pull,push", ""},
 			{ada, "repository:public/a:pull,push repository:acme/a:pull", "repository:public/a:pull repository:acme/a:pull"},
 			{ada, "registry:catalog:*", "registry:catalog:*"},
+			{lading.Identity{}, "account:self:*", ""},
 			{lading.Identity{}, "repository:public/a:pull,push repository:acme/a:pull", "repository:public/a:pull"},
 			{lading.Identity{Subject: "user:bob"}, "repository:acme/a:pull,push", ""},
 			{key, "repository:acme/web:pull repository:acme/lib/x:pull,push", "repository:acme/lib/x:pull"},
@@ -126,6 +127,12 @@ func TestIssue(t *testing.T) {
 		id := w.want(s, "a bounded one", a.Access, "user:ada")
 		if id.Credential.ID != "token:1" || !id.Credential.Expires.Equal(key.Credential.Expires) || !id.Credential.Bound[1].Equal(key.Credential.Bound[1]) || !id.Credential.Wider.Bound[1].Equal(key.Credential.Bound[1]) {
 			t.Errorf("%+v", id.Credential)
+		}
+		if self := w.want(s, "as the caller", w.issue(s, as(ada), Request{Scopes: []string{"account:self:*"}}).Access, "user:ada"); self.Credential.Bound != nil || self.Credential.Narrowed() {
+			t.Errorf("%+v", self.Credential)
+		}
+		if self := w.want(s, "as the key", w.issue(s, as(key), Request{Scopes: []string{"account:self:*"}}).Access, "user:ada"); !self.Credential.Bound[1].Equal(key.Credential.Bound[1]) || self.Credential.Narrowed() || !id.Credential.Narrowed() {
+			t.Errorf("%+v", self.Credential)
 		}
 		again := w.issue(s, as(id), Request{Scopes: []string{"repository:acme/web:pull"}, Offline: true})
 		if again.Scope() != "" || again.Refresh != "" || again.Expires.After(a.Expires) {
@@ -326,7 +333,7 @@ func TestRefresh(t *testing.T) {
 		if a.Scope() != "repository:acme/web:pull,push repository:acme/lib/x:pull" || a.Refresh != full.Refresh {
 			t.Errorf("%+v", a)
 		}
-		if id := w.want(s, "refreshed", a.Access, "user:ada"); id.Credential.ID != auth.Session || len(id.Groups) != 1 {
+		if id := w.want(s, "refreshed", a.Access, "user:ada"); id.Credential.ID != auth.Session+auth.Refreshed || len(id.Groups) != 1 {
 			t.Errorf("%+v %+v", id, id.Credential)
 		}
 		q.Refresh = part.Refresh
