@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/lading-dev/lading/internal/certs/certstest"
+	"github.com/lading-dev/lading/internal/config"
 )
 
 // secured is a `lading serve` with TLS, and its files.
@@ -216,5 +218,25 @@ func TestSlowHandshakeIsCut(t *testing.T) {
 	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("the connection was not closed: %v", err)
+	}
+}
+
+// TestNoHTTPAfterAChallenge: who speaks the protocol of ACME's challenge, for
+// which no certificate of a client is asked, is answered nothing.
+func TestNoHTTPAfterAChallenge(t *testing.T) {
+	ca := certstest.New(t, "ca")
+	asked := false
+	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true })
+	srv, ln := newServer(h, config.Default().HTTP, slog.New(slog.DiscardHandler)), loopback(t)
+	go serveTLS(srv, ln, &tls.Config{Certificates: []tls.Certificate{ca.Server(t, "127.0.0.1").TLS(t)}, NextProtos: []string{"h2", "acme-tls/1"}})
+	defer srv.Close()
+	conn, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{RootCAs: ca.Pool(), NextProtos: []string{"acme-tls/1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+	if text, _ := io.ReadAll(conn); len(text) > 0 || asked {
+		t.Errorf("answered %q", text)
 	}
 }
