@@ -38,7 +38,7 @@ user:ada    reader      repository:m/b
 user:ada    reader      repository:m/c.d
 user:ada    list        repository:m/listed
 user:ada    pull        repository:m/pulled
-user:ada    owner,admin namespace:own
+user:ada    owner,admin,audit namespace:own
 user:ada    reader      prefix:p2
 user:ada    reader      repository:p1
 user:carol  push        namespace:drop
