@@ -1,9 +1,12 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +16,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/server"
 	"github.com/lading-dev/lading/internal/sqldb/sqldbtest"
 )
 
@@ -275,4 +280,49 @@ func (g *guarded) lines(user, query string) []string {
 		}
 		out = append(out, brief(r))
 	}
+}
+
+// TestAuditPulls: what is read by name is on record where that is wanted, equal
+// pulls with their number, and nowhere else.
+func TestAuditPulls(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		cfg := config.Default()
+		cfg.Data, cfg.Durability, cfg.Audit.Pulls = t.TempDir(), config.Relaxed, on
+		g := guardedWith(t, cfg)
+		g.must("", "PUT", "/v2/acme/web/manifests/v1", index(""), 201)
+		for range 5 {
+			g.must("", "GET", "/v2/acme/web/manifests/v1", "", 200)
+		}
+		g.must("", "GET", "/v2/acme/web/manifests/none", "", 404)
+		g.must("", "GET", "/v2/acme/web/tags/list", "", 200)
+		var pulls int64
+		for _, r := range g.records("", "n=1000") {
+			switch r.Action {
+			case "manifest_get":
+				pulls += r.Count
+			case "manifest_put":
+			default:
+				t.Errorf("%+v", r)
+			}
+		}
+		if want := map[bool]int64{true: 5}[on]; pulls != want {
+			t.Errorf("audit.pulls %v: %d pulls, want %d", on, pulls, want)
+		}
+	}
+}
+
+func guardedWith(t *testing.T, cfg config.Config) *guarded {
+	t.Helper()
+	srv, err := server.NewWith(t.Context(), cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true, NoTyping: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &guarded{t: t, srv: srv, web: httptest.NewServer(srv.Handler())}
+	t.Cleanup(func() {
+		g.web.Close()
+		if err := srv.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
 }
