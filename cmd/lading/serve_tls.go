@@ -29,19 +29,14 @@ func newServer(h http.Handler, cfg config.HTTP, log *slog.Logger) *http.Server {
 	}
 }
 
-// serveTLS serves with TLS unless conf is nil.
+// serveTLS serves with TLS unless conf is nil. Who comes to check a name for
+// ACME has its answer in the handshake: net/http speaks no protocol that it
+// does not know.
 func serveTLS(srv *http.Server, ln net.Listener, conf *tls.Config) error {
 	if conf == nil {
 		return srv.Serve(ln)
 	}
 	srv.TLSConfig = conf
-	srv.Protocols = new(http.Protocols)
-	srv.Protocols.SetHTTP1(true)
-	srv.Protocols.SetHTTP2(true)
-	// Who comes to check a name for ACME has had its answer in the handshake.
-	srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
-		"acme-tls/1": func(*http.Server, *tls.Conn, http.Handler) {},
-	}
 	return srv.ServeTLS(ln, "", "")
 }
 
