@@ -1,0 +1,72 @@
+package clienttest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAPIToken: an account's API token is the password of every client.
+func TestAPIToken(t *testing.T) {
+	docker := startDocker(t)
+	eachFile(t, func(t *testing.T, file string) {
+		data := filepath.Join(filepath.Dir(file), "data")
+		if err := os.MkdirAll(data, 0o750); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(data, "initial-admin-password"), adasPassword)
+		writeFile(t, file, readFile(t, file)+"auth: {accounts: true}\naccess: {rules: \"user:admin owner,admin registry\"}\n")
+		r := startRegistry(t, file)
+		ref := func(name string) string { return r.addr + "/acme/" + name + ":1" }
+		lading := newTool(t, "crane")
+		lading.run(t, "auth", "login", "--insecure", "-u", "admin", "-p", adasPassword, r.addr)
+		lading.path = binary
+		lading.env = append(lading.env, "LADING_REGISTRY="+r.addr)
+		out := lading.run(t, "token", "create", "--description", "clients")
+		fields := strings.Fields(out)
+		i := 0
+		for ; i < len(fields) && !strings.HasPrefix(fields[i], "lading_pat_"); i++ {
+		}
+		if i == len(fields) {
+			t.Fatalf("there is no token in %q", out)
+		}
+		token := fields[i]
+
+		regctl := newRegctl(t, r.addr)
+		regctl.run(t, "registry", "login", "-u", "robot", "-p", token, r.addr)
+		regctl.image(t, ref("app"), "amd64")
+		docker.run(t, "login", "-u", "robot", "-p", token, r.addr)
+		docker.run(t, "pull", ref("app"))
+		docker.run(t, "tag", ref("app"), ref("docker"))
+		docker.run(t, "push", ref("docker"))
+		docker.run(t, "logout", r.addr)
+		podman := containers(t, r.addr)
+		podman.run(t, "login", "--tls-verify=false", "-u", "robot", "-p", token, r.addr)
+		podman.run(t, "pull", ref("app"))
+		podman.run(t, "push", ref("app"), ref("podman"))
+		skopeo := newSkopeo(t)
+		skopeo.run(t, "login", "--tls-verify=false", "-u", "robot", "-p", token, r.addr)
+		skopeo.copy(t, "docker://"+ref("app"), "docker://"+ref("skopeo"))
+		oras := newTool(t, "oras")
+		writeFile(t, filepath.Join(oras.dir, "note.txt"), "hello")
+		oras.run(t, "login", "--plain-http", "-u", "robot", "-p", token, r.addr)
+		oras.run(t, "push", "--plain-http", ref("note"), "note.txt")
+		oras.run(t, "pull", "--plain-http", ref("note"))
+		crane := newTool(t, "crane")
+		crane.run(t, "auth", "login", "--insecure", "-u", "robot", "-p", token, r.addr)
+		crane.run(t, "copy", "--insecure", ref("app"), ref("crane"))
+		helm := newTool(t, "helm")
+		helm.run(t, "registry", "login", "--plain-http", "-u", "robot", "-p", token, r.addr)
+		helm.run(t, "push", "--plain-http", helm.chart(t, "0.1.0"), "oci://"+r.addr+"/acme/charts")
+		helm.run(t, "pull", "--plain-http", "--version=0.1.0", "-d", t.TempDir(), "oci://"+r.addr+"/acme/charts/hello")
+
+		id := strings.Fields(strings.Split(lading.run(t, "token", "ls"), "\n")[1])[0]
+		lading.run(t, "token", "rm", id)
+		crane.fails(t, "", "digest", "--insecure", ref("app"))
+		oras.fails(t, "", "pull", "--plain-http", ref("note"))
+		if strings.Contains(r.log.String(), token) || strings.Contains(r.log.String(), "eyJ") {
+			t.Error("the registry's log holds a token")
+		}
+	})
+}
