@@ -43,14 +43,25 @@ func (p *page) sources(visible lading.Grants) (*sources, error) {
 				return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, err
 			}
 		}
-		// Repositories are opened when their turn comes, lists at once.
-		if len(s.lists) > p.e.opt.Sources || len(names)+len(s.live)+len(s.past) > p.e.opt.Repositories {
+		if p.tooMany(len(s.lists), len(names)+len(s.live)+len(s.past)) {
 			return &sources{lists: []int64{catalog.RegistryList}, filtered: true}, nil
 		}
 	}
 	live, past, err := p.e.cat.Named(p.ctx, p.q, names)
 	s.live, s.past = append(s.live, live...), append(s.past, past...)
 	return s, err
+}
+
+// fewLists is how many namespaces a caller may see who is supposed to see little
+// of all that there is.
+const fewLists = 64
+
+// tooMany tells that reading everything costs less than merging: repositories
+// are opened when their turn comes, but lists at once, and who sees many of them
+// sees much of the whole.
+func (p *page) tooMany(lists, repositories int) bool {
+	o := p.e.opt
+	return lists > o.Sources || repositories > o.Repositories || lists > fewLists && lists+repositories > o.Sources
 }
 
 // registryLists are the lists to read when everything is visible: in a view
