@@ -9,7 +9,7 @@ BENCH ?= .
 # Flags for internal/bench: `make bench BENCHFLAGS='-tags 10000'`.
 BENCHFLAGS ?=
 
-.PHONY: build image deps test check race bench bench-discovery bench-retype bench-watch microbench fuzz soak
+.PHONY: build image deps test check race bench bench-access bench-discovery bench-retype bench-watch microbench fuzz soak
 
 # The binary, ./lading.
 build:
@@ -54,6 +54,11 @@ bench-discovery: deps
 	go run ./internal/bench discovery $(BENCHFLAGS)
 	LADING_TEST_POSTGRES_SYNC=1 scripts/with-postgres \
 		sh -c 'go run ./internal/bench discovery -url "$$LADING_TEST_POSTGRES" $(BENCHFLAGS)'
+
+# What listings and deltas cost callers who may see little among a million
+# repositories, with passwords and rules. SQLite.
+bench-access:
+	go run ./internal/bench access $(BENCHFLAGS)
 
 # How fast manifests are typed again, in how much memory, and what it costs
 # those who push: a million on SQLite, fewer on PostgreSQL.
