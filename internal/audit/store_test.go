@@ -128,6 +128,9 @@ func TestPlans(t *testing.T) {
 			t.Errorf("only %d statements", len(statements))
 		}
 		for sql, args := range statements {
+			if strings.Contains(sql, "refused=1") && !strings.Contains(explain(t, w.DB, sql, args), "audit_refused") {
+				t.Errorf("refusals are looked for among all: %s", sql)
+			}
 			if plan := explain(t, w.DB, sql, args); wholeTable.MatchString(plan) && !(strings.Contains(sql, " k JOIN ") && !strings.Contains(plan, "SCAN audit")) {
 				t.Errorf("%s\n%s", sql, plan)
 			}

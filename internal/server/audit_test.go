@@ -66,7 +66,7 @@ func briefs(rs []lading.AuditRecord) (out []string) {
 }
 
 func auditedBy(t *testing.T, url string) *guarded {
-	return guardedBy(t, url, usersFile(t), "user:root owner,admin,audit registry", "user:ada writer,audit namespace:acme")
+	return guardedBy(t, url, usersFile(t), "user:root owner,admin,audit registry", "user:ada writer,audit namespace:acme", "user:only-list audit prefix:ac")
 }
 
 // TestAudit: changes, refusals and signing in are on record, with who, what and
@@ -183,6 +183,14 @@ func TestAuditOfAPart(t *testing.T) {
 			if got := briefs(g.records("ada", query)); !slices.Equal(got, want) {
 				t.Errorf("%s: ada is told\n%s", query, strings.Join(got, "\n"))
 			}
+		}
+		for _, r := range g.records("only-list", "n=1000") { // of a prefix that is no namespace
+			if !strings.HasPrefix(r.Repository, "ac") && !strings.HasPrefix(r.Scope, "namespace:ac") {
+				t.Errorf("who may audit prefix:ac is told %q", brief(r))
+			}
+		}
+		if n := len(g.records("only-list", "n=2")); n != 8 {
+			t.Errorf("who may audit prefix:ac is told of %d, want 8", n)
 		}
 		if a := g.send("nobody", "GET", "/v2/_lading/audit", ""); a.code() != "DENIED" {
 			t.Errorf("nobody: %d %s", a.status, a.body)
