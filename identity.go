@@ -60,6 +60,15 @@ func (c *Credential) Limit(verb Verb, grants Grants, now time.Time) Grants {
 // do with another one.
 func (c *Credential) Narrowed() bool { return c != nil && c.Wider != nil && c.Bound != c.Wider.Bound }
 
+// Source is what the caller has shown for the credential, where that was made
+// for no less; else the credential itself.
+func (c *Credential) Source() *Credential {
+	if c == nil || c.Wider == nil || c.Narrowed() {
+		return c
+	}
+	return c.Wider
+}
+
 // Expired reports whether the credential does not hold any more; nil does.
 func (c *Credential) Expired(now time.Time) bool {
 	return c != nil && !c.Expires.IsZero() && !now.Before(c.Expires)

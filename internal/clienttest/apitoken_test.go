@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestAPIToken: an account's API token is the password of every client.
@@ -61,7 +62,11 @@ func TestAPIToken(t *testing.T) {
 		helm.run(t, "push", "--plain-http", helm.chart(t, "0.1.0"), "oci://"+r.addr+"/acme/charts")
 		helm.run(t, "pull", "--plain-http", "--version=0.1.0", "-d", t.TempDir(), "oci://"+r.addr+"/acme/charts/hello")
 
-		id := strings.Fields(strings.Split(lading.run(t, "token", "ls"), "\n")[1])[0]
+		listed := lading.run(t, "token", "ls")
+		if soon := time.Now().AddDate(0, 0, 85).Format("2006-01"); !strings.Contains(listed, soon) && !strings.Contains(listed, time.Now().AddDate(0, 0, 91).Format("2006-01")) {
+			t.Errorf("the token should be good for 90 days: %s", listed)
+		}
+		id := strings.Fields(strings.Split(listed, "\n")[1])[0]
 		lading.run(t, "token", "rm", id)
 		crane.fails(t, "", "digest", "--insecure", ref("app"))
 		oras.fails(t, "", "pull", "--plain-http", ref("note"))

@@ -185,7 +185,7 @@ func (g *GuardedAccounts) CreateToken(ctx context.Context, in lading.NewAPIToken
 			return "", t, err
 		}
 	}
-	return g.accounts.CreateToken(ctx, in, id.Credential)
+	return g.accounts.CreateToken(ctx, in, id.Credential.Source())
 }
 
 // DeleteToken revokes one of the tokens that the caller may see.

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -73,6 +74,12 @@ func (c Claims) identity() lading.Identity {
 		}
 	}
 	cred.Wider = &lading.Credential{ID: cred.ID, Bound: c.Bound}
+	switch {
+	case strings.HasSuffix(cred.ID, auth.Refreshed): // who has that need not be who signed in
+		cred.Wider.Expires = cred.Expires
+	case c.Until != nil:
+		cred.Wider.Expires = c.Until.Time()
+	}
 	return lading.Identity{Subject: c.Subject, Groups: c.Groups, Credential: cred}
 }
 

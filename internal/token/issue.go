@@ -139,6 +139,9 @@ func (s *Service) claims(id lading.Identity, access []Scope) Claims {
 		c.Credential = s.stamp(id)
 	} else {
 		c.Credential, c.Bound = cred.ID, cred.Bound
+		if !cred.Expires.IsZero() {
+			c.Until = jwt.NewNumericDate(cred.Expires)
+		}
 		if !cred.Expires.IsZero() && cred.Expires.Before(expires) {
 			expires = cred.Expires
 		}

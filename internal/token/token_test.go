@@ -134,6 +134,23 @@ func TestIssue(t *testing.T) {
 		if self := w.want(s, "as the key", w.issue(s, as(key), Request{Scopes: []string{"account:self:*"}}).Access, "user:ada"); !self.Credential.Bound[1].Equal(key.Credential.Bound[1]) || self.Credential.Narrowed() || !id.Credential.Narrowed() {
 			t.Errorf("%+v", self.Credential)
 		}
+		r := w.open(Options{Refresh: time.Hour})
+		source := func(ctx context.Context, q Request) *lading.Credential {
+			return w.want(s, "a source", w.issue(r, ctx, q).Access, "user:ada").Credential.Source()
+		}
+		self := []string{"account:self:*"}
+		if c := source(as(ada), Request{Scopes: self}); !c.Expires.IsZero() || c.Bound != nil {
+			t.Errorf("of a password: %+v", c)
+		}
+		if c := source(as(key), Request{Scopes: self}); !c.Expires.Equal(key.Credential.Expires) || c.Bound == nil {
+			t.Errorf("of a key: %+v", c)
+		}
+		if c := source(as(ada), Request{}); c.Expires.IsZero() || c.Bound == nil {
+			t.Errorf("of a token for less: %+v", c)
+		}
+		if c := source(context.Background(), Request{Refresh: w.issue(r, as(ada), Request{Offline: true}).Refresh, Scopes: self}); c.Expires.IsZero() {
+			t.Errorf("of a refresh token: %+v", c)
+		}
 		again := w.issue(s, as(id), Request{Scopes: []string{"repository:acme/web:pull"}, Offline: true})
 		if again.Scope() != "" || again.Refresh != "" || again.Expires.After(a.Expires) {
 			t.Errorf("a token gets a wider one, or a longer: %+v", again)
