@@ -104,6 +104,7 @@ func (t *target) start(ctx context.Context, access guard.Access) (*running, erro
 	}
 	cfg := config.Default()
 	cfg.Data, cfg.Catalog.URL = r.dir, t.url
+	cfg.Limits.Rates = config.Rates{} // few callers ask for more than any may
 	if t.relaxed {
 		cfg.Durability = config.Relaxed
 	}
