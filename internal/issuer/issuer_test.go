@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -310,13 +311,25 @@ func TestSilence(t *testing.T) {
 func TestFetch(t *testing.T) {
 	inner := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a host was asked that nobody named") }))
 	defer inner.Close()
+	private, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer private.Close()
+	var reached atomic.Bool
+	go func() {
+		if c, err := private.Accept(); err == nil {
+			reached.Store(true)
+			c.Close()
+		}
+	}()
 	elsewhere := strings.Replace(inner.URL, "127.0.0.1", "127.0.0.2", 1)
 	for name, answer := range map[string]http.HandlerFunc{
 		"another scheme": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"issuer":"URL","jwks_uri":"` + elsewhere + `"}`))
 		},
 		"a private host": func(w http.ResponseWriter, r *http.Request) {
-			_, _ = w.Write([]byte(`{"issuer":"URL","jwks_uri":"https://127.0.0.2:1/"}`))
+			_, _ = w.Write([]byte(`{"issuer":"URL","jwks_uri":"https://` + private.Addr().String() + `/"}`))
 		},
 		"a file": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"issuer":"URL","jwks_uri":"file:///etc/passwd"}`))
@@ -346,6 +359,9 @@ func TestFetch(t *testing.T) {
 			t.Errorf("%s: %v", name, set)
 		}
 		srv.Close()
+	}
+	if reached.Load() {
+		t.Error("a private host was reached")
 	}
 	for addr, want := range map[string]bool{"10.0.0.1:1": false, "127.0.0.1:1": false, "[::1]:1": false, "169.254.169.254:80": false, "[fe80::1]:1": false, "[fd00::1]:1": false,
 		"[::ffff:10.0.0.1]:1": false, "100.64.0.1:1": false, "0.0.0.0:1": false, "224.0.0.1:1": false, "8.8.8.8:443": true, "[2606:4700::1]:443": true} {
