@@ -293,7 +293,7 @@ func (f *Follower) append(ctx context.Context, shard int, pos int64, rows []*Row
 }
 
 // atOnce is how many readers are woken before others have their turn.
-const atOnce = 16
+const atOnce = 128
 
 // wake wakes readers, some at a time: a request that comes meanwhile, such as
 // the next push, waits for some of them and not for all.
