@@ -101,12 +101,38 @@ func (s *watch) step() (idle bool, err error) {
 		return false, nil
 	}
 	if s.paging != nil {
-		return false, s.catchUp()
+		return false, apart(s.catchUp)
 	}
 	if changed, err := s.regrant(); changed || err != nil {
 		return false, err
 	}
 	return s.tail()
+}
+
+// apart runs fn on a stack of its own. A database's is deep, and a stream that
+// has called it once would keep that much for as long as it runs.
+func apart(fn func() error) error {
+	type outcome struct {
+		err      error
+		panicked any
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		out := outcome{panicked: true}
+		defer func() {
+			if out.panicked != nil {
+				out.panicked = recover()
+			}
+			done <- out
+		}()
+		out.err = fn()
+		out.panicked = nil
+	}()
+	out := <-done
+	if out.panicked != nil {
+		panic(out.panicked)
+	}
+	return out.err
 }
 
 // tail tells what the journal has.

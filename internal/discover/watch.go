@@ -55,7 +55,7 @@ func (e *Engine) Watch(ctx context.Context, q lading.WatchQuery) (lading.Stream,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(); err != nil {
+	if err := apart(s.open); err != nil {
 		s.Close()
 		return nil, err
 	}
