@@ -123,6 +123,10 @@ func (e *ExplainQuery) identity() lading.Identity {
 	return lading.Identity{Subject: e.Subject, Groups: e.Groups}
 }
 
+type rulesBody struct {
+	Rules []lading.AccessRule `json:"rules"`
+}
+
 func (h *handler) access(w *response, r *http.Request, q Request) error {
 	if h.opt.Access == nil {
 		return lading.ErrExtensionUnknown
@@ -142,7 +146,7 @@ func (h *handler) access(w *response, r *http.Request, q Request) error {
 	default:
 		var all []lading.AccessRule
 		all, err = h.opt.Access.Rules(r.Context())
-		answer = map[string]any{"rules": all}
+		answer = rulesBody{all}
 	}
 	if err != nil {
 		return err

@@ -209,7 +209,7 @@ func (h *handler) listAccounts(w *response, r *http.Request, q Request) error {
 		all = all[:n]
 		nextAccounts(w, q, n, all[n-1].Subject)
 	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]any{"accounts": all})
+	writeJSON(w, http.StatusOK, "application/json", accountsBody{all})
 	return nil
 }
 
@@ -223,7 +223,7 @@ func (h *handler) listTokens(w *response, r *http.Request, q Request) error {
 		all = all[:n]
 		nextAccounts(w, q, n, all[n-1].ID)
 	}
-	writeJSON(w, http.StatusOK, "application/json", map[string]any{"tokens": all})
+	writeJSON(w, http.StatusOK, "application/json", apiTokensBody{all})
 	return nil
 }
 
@@ -260,6 +260,20 @@ func (h *handler) putAccount(w *response, r *http.Request, q Request) error {
 	return empty(w, http.StatusOK)
 }
 
+// The answers that are more than one thing.
+type (
+	accountsBody struct {
+		Accounts []lading.Account `json:"accounts"`
+	}
+	apiTokensBody struct {
+		Tokens []lading.APIToken `json:"tokens"`
+	}
+	createdToken struct {
+		Token string `json:"token"` // its text
+		lading.APIToken
+	}
+)
+
 // createToken answers with a token and, in "token", its text, this once.
 func (h *handler) createToken(w *response, r *http.Request) error {
 	var in lading.NewAPIToken
@@ -271,10 +285,7 @@ func (h *handler) createToken(w *response, r *http.Request) error {
 		return err
 	}
 	h.setLocation(w, r, Request{Action: ActionAPITokenGet, Accounts: AccountQuery{Token: t.ID}})
-	writeJSON(w, http.StatusCreated, "application/json", struct {
-		Token string `json:"token"`
-		lading.APIToken
-	}{text, t})
+	writeJSON(w, http.StatusCreated, "application/json", createdToken{text, t})
 	return nil
 }
 

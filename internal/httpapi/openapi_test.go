@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,15 @@ type openSchema struct {
 
 type openOperation struct {
 	Parameters []openParameter
-	Responses  map[string]yaml.Node
+	Responses  map[string]struct{ Description string }
 }
+
+// inOpenAPI are values of what stands in braces in a path, and the query that
+// an endpoint cannot be without.
+var (
+	inOpenAPI    = strings.NewReplacer("{name}", "a/b", "{tag}", "t", "{rule}", "x-1", "{subject}", "user:a", "{token}", "x1")
+	queryOpenAPI = map[string]string{"/v2/_lading/access/explain": "subject=user:a&verb=pull&repository=a"}
+)
 
 func readOpenAPI(t *testing.T) openAPI {
 	t.Helper()
@@ -95,7 +103,7 @@ func TestOpenAPIParameters(t *testing.T) {
 	paths := map[string]bool{}
 	for name, op := range doc.operations(t) {
 		method, path, _ := strings.Cut(name, " ")
-		q, err := Parse(method, strings.NewReplacer("{name}", "a/b", "{tag}", "t").Replace(path), "")
+		q, err := Parse(method, inOpenAPI.Replace(path), queryOpenAPI[path])
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -120,14 +128,27 @@ func TestOpenAPIParameters(t *testing.T) {
 			want = []string{"n", "last"}
 		case ActionTagHistory:
 			want = []string{"n", "before", "since", "digest"}
+		case ActionExplain:
+			want = []string{"subject", "group", "verb", "repository"}
+		case ActionAccounts:
+			want = []string{"n", "last"}
+		case ActionAPITokens:
+			want = []string{"n", "last", "owner"}
+		case ActionToken:
+			want = []string{"service", "scope", "client_id", "offline_token"}
 		}
 		slices.Sort(want)
 		if got := doc.query(op); !slices.Equal(got, want) {
 			t.Errorf("%s has the parameters\n%v, the endpoint takes\n%v", name, got, want)
 		}
-		for status := range op.Responses {
+		for status, response := range op.Responses {
 			if !answersWith(status) {
 				t.Errorf("%s is never answered %s", name, status)
+			}
+			for _, code := range openCode.FindAllString(response.Description, -1) {
+				if !shownWith(code, status) {
+					t.Errorf("%s: %s is never answered with %s", name, code, status)
+				}
 			}
 		}
 	}
@@ -140,11 +161,44 @@ func TestOpenAPIParameters(t *testing.T) {
 	}
 }
 
+// TestOpenAPIHasAccess: the endpoints of access, of accounts, of tokens and of
+// the audit are there with every method that they have.
+func TestOpenAPIHasAccess(t *testing.T) {
+	there := map[Action]bool{}
+	for name := range readOpenAPI(t).operations(t) {
+		method, path, _ := strings.Cut(name, " ")
+		if q, err := Parse(method, inOpenAPI.Replace(path), queryOpenAPI[path]); err == nil {
+			there[q.Action] = true
+		}
+	}
+	for _, at := range [][]methodAction{atRules, atRule, atExplain, atWhoAmI, atAccounts, atAccount, atAPITokens, atAPIToken, atTokens, atTokenKeys, atAudit} {
+		for _, m := range at {
+			if !there[m.action] {
+				t.Errorf("there is no %s", m.action)
+			}
+		}
+	}
+}
+
+// openCode is an error code in a description.
+var openCode = regexp.MustCompile(`[A-Z]{4,}(_[A-Z]+)*`)
+
+// shownWith tells whether there are errors that are shown with the code and
+// the status.
+func shownWith(code, status string) bool {
+	for of := range statuses {
+		if n, shown := statusOf(of); string(shown) == code && strconv.Itoa(n) == status {
+			return true
+		}
+	}
+	return false
+}
+
 // answersWith tells whether there are answers of a status.
 func answersWith(status string) bool {
 	n, _ := strconv.Atoi(status)
 	if n < 400 {
-		return slices.Contains([]int{http.StatusOK, http.StatusAccepted, http.StatusIMUsed, http.StatusNotModified}, n)
+		return slices.Contains([]int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusIMUsed, http.StatusNotModified}, n)
 	}
 	for _, s := range statuses {
 		if s.http == n {
@@ -164,6 +218,11 @@ func TestOpenAPISchemas(t *testing.T) {
 		"ExpiredDetail": expiredDetail{}, "Extensions": extensionList{}, "Extension": extension{}, "Limits": limits{},
 		"ChangedItem": lading.ChangedItem{}, "Previous": lading.Previous{}, "Goaway": lading.Goaway{}, "NamedRepository": namedRepository{},
 		"AuditPage": lading.AuditPage{}, "AuditRecord": lading.AuditRecord{},
+		"AccessRules": rulesBody{}, "AccessRule": lading.AccessRule{}, "AccessDecision": lading.AccessDecision{},
+		"WhoAmI": lading.WhoAmI{}, "Permission": lading.Permission{},
+		"Accounts": accountsBody{}, "Account": lading.Account{}, "AccountChange": lading.AccountChange{},
+		"APITokens": apiTokensBody{}, "APIToken": lading.APIToken{}, "CreatedAPIToken": createdToken{}, "NewAPIToken": lading.NewAPIToken{},
+		"Granted": tokenBody{}, "OAuthErrors": oauthBody{}, "RateDetail": rateDetail{},
 	} {
 		s, ok := doc.Components.Schemas[name]
 		if !ok {
