@@ -128,6 +128,7 @@ func (h *handler) audit(w *response, r *http.Request, q Request) error {
 	if err != nil {
 		return err
 	}
+	w.meter.Add(len(page.Records))
 	head := w.Header()
 	head.Set("Vary", "Authorization, Accept, Accept-Encoding")
 	head.Set("Cache-Control", "no-store")

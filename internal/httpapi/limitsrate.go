@@ -136,7 +136,8 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 // rateClassOf is what the request counts as.
 func rateClassOf(q *Request) RateClass {
 	switch q.Action {
-	case ActionTagsList, ActionCatalog, ActionList, ActionWatch, ActionSearch, ActionDraftNames, ActionTagHistory, ActionTypesUnknown:
+	case ActionTagsList, ActionCatalog, ActionList, ActionWatch, ActionSearch, ActionDraftNames, ActionTagHistory, ActionTypesUnknown,
+		ActionAudit, ActionRules, ActionAccounts, ActionAPITokens:
 		return RateList
 	case ActionUploadStatus:
 		return RatePush
@@ -150,7 +151,8 @@ func rateClassOf(q *Request) RateClass {
 }
 
 // readsRows tells whether many rows may be read for the question at once, as
-// of a stream that begins now there are not, and whether it comes with a cursor or goes on with what has begun.
+// of a stream that begins now there are not, and whether it comes with a cursor
+// or goes on with what has begun.
 func readsRows(r *http.Request, q *Request) (reads, cursor bool) {
 	switch q.Action {
 	case ActionList:
@@ -159,6 +161,10 @@ func readsRows(r *http.Request, q *Request) (reads, cursor bool) {
 	case ActionWatch:
 		since := q.Watch.Since != "" && q.Watch.Since != "now" || len(r.Header["Last-Event-Id"]) > 0
 		return since || q.Watch.Initial, since
+	case ActionAudit:
+		return true, q.Audit.After != ""
+	case ActionRules, ActionAccounts, ActionAPITokens: // they are in memory
+		return false, false
 	}
 	return true, false
 }

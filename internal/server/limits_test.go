@@ -355,6 +355,31 @@ func TestWhatIsLeftTellsNothingHidden(t *testing.T) {
 	}
 }
 
+// TestListsOfAccessAreListings: the pages of the audit, and what lists rules,
+// accounts and tokens, count as questions about what there is; one of them
+// does not. The rows of the audit are charged.
+func TestListsOfAccessAreListings(t *testing.T) {
+	const access = "/v2/_lading/access/"
+	for path, class := range map[string]string{"/v2/_lading/audit": "list", access + "rules": "list", access + "accounts": "list", access + "tokens": "list",
+		access + "rules/x": "pull", access + "accounts/user:x": "pull", access + "tokens/x": "pull", access + "whoami": "pull"} {
+		l := limitedBy(t, func(c *config.Config) {
+			c.Limits.Rates = config.Rates{List: rate("1/m"), Pull: rate("1/h")}
+		})
+		l.ask("ada", near, "GET", path, "")
+		wantLimited(t, path, l.ask("ada", near, "GET", path, ""), class)
+	}
+	l := limitedBy(t, func(c *config.Config) { c.Limits.Rates = config.Rates{Sync: rate("1/s burst 10")} })
+	l.put("a", 300)
+	page := l.ask("ada", near, "GET", "/v2/_lading/audit?n=1000", "")
+	if n := strings.Count(page.body, `"action":"manifest_put"`); page.status != http.StatusOK || n <= 20 {
+		t.Fatalf("%d, %d records", page.status, n)
+	}
+	wantLimited(t, "the audit again", l.ask("ada", near, "GET", "/v2/_lading/audit", ""), "sync")
+	if a := l.ask("ada", near, "GET", access+"rules", ""); a.status == http.StatusTooManyRequests {
+		t.Error("the rules are held up by rows that were read")
+	}
+}
+
 func TestHeld(t *testing.T) {
 	l := limitedBy(t, func(c *config.Config) { c.Limits.HeldPerCaller, c.Limits.HeldPerAddress = 2, 3 })
 	l.put("a", 1)
