@@ -85,7 +85,6 @@ func TestMetricsOfARealRegistry(t *testing.T) {
 			`lading_http_requests_in_flight 0`,
 			`lading_http_request_bytes_total{action="upload_whole"} 1.31072e+06`,
 			`lading_blob_commit_duration_seconds_count{result="done"} 1`,
-			`lading_catalog_queue_length 0`,
 			`lading_journal_rows 3`, // the repository, the manifest, the tag
 			`lading_journal_rows_written_total 3`,
 		}
@@ -97,9 +96,15 @@ func TestMetricsOfARealRegistry(t *testing.T) {
 		if strings.Contains(text, "lading_sqlite_wal_pages") != (cfg.Catalog.URL == "") {
 			t.Error("the write-ahead log's figures belong to SQLite, and to nothing else")
 		}
-		for _, part := range []string{"\nlading_catalog_commits_total ", "\nlading_follower_lag_seconds{follower=\"sweeper\"} ", "\nlading_catalog_commit_duration_seconds_count "} {
-			if !strings.Contains(text, part) || strings.Contains(text, part+"0\n") && !strings.Contains(part, "follower") {
-				t.Errorf("no figure of %q in\n%s", part, text)
+		// What is there, and depends on what else the registry does just now.
+		for _, name := range []string{`lading_catalog_queue_length`, `lading_follower_lag_seconds{follower="sweeper"}`} {
+			if !strings.Contains(text, "\n"+name+" ") {
+				t.Errorf("no figure of %q in\n%s", name, text)
+			}
+		}
+		for _, name := range []string{"lading_catalog_commits_total", "lading_catalog_commit_duration_seconds_count"} {
+			if !strings.Contains(text, "\n"+name+" ") || strings.Contains(text, "\n"+name+" 0\n") {
+				t.Errorf("nothing is counted by %q in\n%s", name, text)
 			}
 		}
 		if strings.Contains(text, "secret") {

@@ -20,7 +20,11 @@ func TestWaitingUpdatesShareATransaction(t *testing.T) {
 		db := openWith(t, fresh, sqldb.Options{})
 		before := db.Stats()
 		var seen int64
-		errs := together(t, db, nil,
+		errs := together(t, db, func() {
+			if n := db.Stats().Queue; n != 3 {
+				t.Errorf("%d wait, want 3", n)
+			}
+		},
 			fn(func(tx *sqldb.Tx) error { insert(tx, "a", 1); return nil }),
 			fn(func(tx *sqldb.Tx) error {
 				return tx.QueryRow(tx.Context(), "SELECT v FROM kv WHERE k='a'").Scan(&seen)
@@ -32,8 +36,8 @@ func TestWaitingUpdatesShareATransaction(t *testing.T) {
 			t.Errorf("the second function saw %d of the first", seen)
 		}
 		after := db.Stats()
-		if g, u := after.Groups-before.Groups, after.Updates-before.Updates; g != 1 || u != 3 {
-			t.Errorf("%d groups with %d updates, want 1 with 3", g, u)
+		if g, u := after.Groups-before.Groups, after.Updates-before.Updates; g != 1 || u != 3 || after.Queue != 0 {
+			t.Errorf("%d groups with %d updates, want 1 with 3; %d still wait", g, u, after.Queue)
 		}
 		wantKeys(t, db, "a", "b")
 	})
