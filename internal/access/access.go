@@ -142,20 +142,9 @@ func (s *Store) Run(ctx context.Context) {
 	if s.db.Dialect() == sqldb.SQLite {
 		return
 	}
-	poll := time.NewTicker(s.opt.Poll)
-	defer poll.Stop()
-	for failing := false; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		}
-		err := s.Refresh(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			s.opt.Logger.Error("the access rules could not be read again: those of before are in force, and it is tried again", "error", err)
-		}
-		failing = err != nil
-	}
+	sqldb.Poll(ctx, s.opt.Poll, func(err error) {
+		s.opt.Logger.Error("the access rules could not be read again: those of before are in force, and it is tried again", "error", err)
+	}, s.Refresh)
 }
 
 // Refresh reads the rules if another replica has changed them.

@@ -89,26 +89,15 @@ func Open(ctx context.Context, cat *catalog.Catalog, opt Options) (*Store, error
 // Run notices what other replicas change, writes down when tokens were used
 // and removes those that ended long ago, until ctx ends.
 func (s *Store) Run(ctx context.Context) {
-	poll, keep := time.NewTicker(s.opt.Poll), time.NewTicker(keepEvery)
-	defer poll.Stop()
-	defer keep.Stop()
-	for failing := false; ; {
-		var err error
-		select {
-		case <-ctx.Done():
-			return
-		case <-keep.C:
-			err = s.Keep(ctx)
-		case <-poll.C:
-			if s.db.Dialect() != sqldb.SQLite { // it has no other replicas
-				err = s.Refresh(ctx)
-			}
-		}
-		if err != nil && !failing && ctx.Err() == nil {
-			s.opt.Logger.Error("accounts could not be read again, or written: those of before are in force, and it is tried again", "error", err)
-		}
-		failing = err != nil
+	told := func(err error) {
+		s.opt.Logger.Error("accounts could not be read again, or written: those of before are in force, and it is tried again", "error", err)
 	}
+	var both sync.WaitGroup
+	both.Go(func() { sqldb.Poll(ctx, keepEvery, told, s.Keep) })
+	if s.db.Dialect() != sqldb.SQLite { // it has no other replicas
+		both.Go(func() { sqldb.Poll(ctx, s.opt.Poll, told, s.Refresh) })
+	}
+	both.Wait()
 }
 
 // Refresh reads the accounts if another replica has changed them.

@@ -107,21 +107,15 @@ func (s *Service) Run(ctx context.Context) {
 	if s.db.Dialect() == sqldb.SQLite {
 		every = max(every, time.Minute) // there are no other replicas
 	}
-	poll := time.NewTicker(every)
-	defer poll.Stop()
-	for failing, round := false, 0; ; round++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		}
+	round := 0
+	sqldb.Poll(ctx, every, func(err error) {
+		s.opt.Logger.Error("the keys of tokens could not be read again: it is tried again", "error", err)
+	}, func(ctx context.Context) error {
 		err := s.Refresh(ctx)
 		if err == nil && round%60 == 0 {
 			err = s.sweep(ctx)
 		}
-		if err != nil && !failing && ctx.Err() == nil {
-			s.opt.Logger.Error("the keys of tokens could not be read again: it is tried again", "error", err)
-		}
-		failing = err != nil
-	}
+		round++
+		return err
+	})
 }
