@@ -67,7 +67,14 @@ type Issuers struct {
 	names map[string]bool
 
 	mu   sync.RWMutex
-	seen map[[sha256.Size]byte]lading.Identity // whose tokens were right
+	seen map[[sha256.Size]byte]remembered // tokens that were right
+}
+
+// remembered is whom a token names, and the keys by which it was right: by
+// others it is looked at again, as the one that signed it may be gone.
+type remembered struct {
+	id   lading.Identity
+	keys *jose.JSONWebKeySet
 }
 
 type issuer struct {
@@ -97,7 +104,7 @@ var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, j
 // Errors: certificates of authorities that cannot be read.
 func New(from []config.Issuer, opt Options) (*Issuers, error) {
 	opt.setDefaults()
-	s := &Issuers{opt: opt, byURL: map[string]*issuer{}, names: map[string]bool{}, seen: map[[sha256.Size]byte]lading.Identity{}}
+	s := &Issuers{opt: opt, byURL: map[string]*issuer{}, names: map[string]bool{}, seen: map[[sha256.Size]byte]remembered{}}
 	var names []string
 	for _, a := range algorithms {
 		names = append(names, string(a))
@@ -171,11 +178,12 @@ func unverifiedIssuer(text string) string {
 
 func (s *Issuers) identify(ctx context.Context, is *issuer, text string) (lading.Identity, error) {
 	key := sha256.Sum256([]byte(text))
+	keys := is.keys.current()
 	s.mu.RLock()
-	id, ok := s.seen[key]
+	known, ok := s.seen[key]
 	s.mu.RUnlock()
-	if ok && !id.Credential.Expired(s.opt.Now()) {
-		return id, nil
+	if ok && known.keys == keys && !known.id.Credential.Expired(s.opt.Now()) {
+		return known.id, nil
 	}
 	id, err := s.verify(ctx, is, text)
 	switch {
@@ -189,7 +197,7 @@ func (s *Issuers) identify(ctx context.Context, is *issuer, text string) (lading
 	if len(s.seen) >= maxSeen {
 		clear(s.seen)
 	}
-	s.seen[key] = id
+	s.seen[key] = remembered{id, keys}
 	return id, nil
 }
 
@@ -197,7 +205,7 @@ func (s *Issuers) identify(ctx context.Context, is *issuer, text string) (lading
 func (s *Issuers) verify(ctx context.Context, is *issuer, text string) (lading.Identity, error) {
 	t, err := is.verifier.Verify(ctx, text)
 	if err != nil {
-		if is.keys.none() {
+		if is.keys.current() == nil {
 			err = fmt.Errorf("%w: %w", errNoKeys, err)
 		}
 		return lading.Identity{}, err

@@ -266,10 +266,10 @@ func TestKeysChange(t *testing.T) {
 		t.Error("before any key was fetched:", err)
 	}
 	p.run()
-	if _, _, err := p.ask(p.sign(p.claims(map[string]any{"jti": "2"}))); err != nil {
+	shown, old := p.sign(p.claims(map[string]any{"jti": "2"})), p.sign(p.claims(nil))
+	if _, _, err := p.ask(shown); err != nil {
 		t.Fatal(err)
 	}
-	old := p.sign(p.claims(nil))
 	p.newKey("k2")
 	p.now = p.now.Add(20 * time.Second)
 	asked := p.asked.Load()
@@ -279,6 +279,9 @@ func TestKeysChange(t *testing.T) {
 	for range 5 {
 		if _, _, err := p.ask(old); !errors.Is(err, lading.ErrUnauthorized) {
 			t.Error("by a key that is gone:", err)
+		}
+		if _, _, err := p.ask(shown); !errors.Is(err, lading.ErrUnauthorized) {
+			t.Error("by a key that is gone, and was right before:", err)
 		}
 	}
 	if n := p.asked.Load(); n != asked+1 {

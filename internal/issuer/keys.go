@@ -77,10 +77,12 @@ func (k *keys) refresh(ctx context.Context) error {
 	return err
 }
 
-func (k *keys) none() bool {
+// current are the keys of now; each fetch makes others, which may be the same.
+// Nil is that none were fetched yet.
+func (k *keys) current() *jose.JSONWebKeySet {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.set == nil
+	return k.set
 }
 
 // VerifySignature implements oidc.KeySet.
