@@ -62,8 +62,8 @@ type Config struct {
 type Auth struct {
 	// Htpasswd (auth.htpasswd) is a file with the users and their passwords, as
 	// htpasswd -B makes it: a line NAME:HASH each, with bcrypt hashes. It is
-	// read again when it changes. Empty means that nobody can sign in. What a
-	// user may do is said in access.rules.
+	// read again when it changes. Empty means that there is none. What a user
+	// may do is said in access.rules and with lading grant.
 	Htpasswd string
 	// Accounts (auth.accounts) keeps users, services and API tokens in the
 	// catalog, made with lading user and lading token. A registry without any
@@ -110,8 +110,8 @@ type Access struct {
 	// Rules (access.rules) are rules that cannot be changed through the API, a
 	// line each: who, what and where, such as "user:ada owner,admin registry",
 	// "group:dev writer namespace:acme" or "anonymous reader prefix:public/". A
-	// line that begins with # is a comment. When there are neither rules here
-	// nor an auth.htpasswd, everyone may do everything.
+	// line that begins with # is a comment. When there are no rules here, and
+	// nobody can sign in, everyone may do everything.
 	Rules string
 }
 
@@ -333,7 +333,8 @@ type Rates struct {
 	// Push (limits.rates.push) is for requests that write.
 	Push Rate
 	// List (limits.rates.list) is for questions about what there is: listings,
-	// deltas, streams when they are opened, searches.
+	// deltas, streams when they are opened, searches, lists of rules, accounts,
+	// API tokens and of who did what.
 	List Rate
 	// Sync (limits.rates.sync) counts the rows that are read to answer those:
 	// a listing of ten thousand tags is ten thousand. It is charged afterwards,
