@@ -319,7 +319,7 @@ func TestAuditPulls(t *testing.T) {
 	}
 }
 
-func guardedWith(t *testing.T, cfg config.Config) *guarded {
+func guardedWith(t testing.TB, cfg config.Config) *guarded {
 	t.Helper()
 	srv, err := server.NewWith(t.Context(), cfg, slog.New(slog.DiscardHandler), server.Options{NoSweep: true, NoTyping: true})
 	if err != nil {
