@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,7 +34,6 @@ type world struct {
 	now   atomic.Int64
 	log   bytes.Buffer
 	told  atomic.Int64
-	mu    sync.Mutex
 }
 
 func each(t *testing.T, fn func(t *testing.T, w *world)) {

@@ -35,7 +35,6 @@ type provider struct {
 	asked   atomic.Int64
 	silent  atomic.Bool
 	now     time.Time
-	rules   string
 	issuers *Issuers
 }
 
