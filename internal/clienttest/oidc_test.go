@@ -225,9 +225,12 @@ func TestOIDC(t *testing.T) {
 		if status, text := r.pushes(t, access, "acme/web"); status != http.StatusCreated {
 			t.Error("with the token that was got:", status, text)
 		}
-		for what, token := range map[string]string{"other/web": access, "acme/other": access, "acme/web": first} {
-			if status, text := r.pushes(t, token, what); status == http.StatusCreated || status >= 500 {
-				t.Errorf("to %s, for which the token is not: %d %s", what, status, text)
+		for _, tt := range []struct {
+			to, token string
+			status    int
+		}{{"other/web", access, 403}, {"acme/other", access, 401}, {"acme/web", first, 401}} {
+			if status, text := r.pushes(t, tt.token, tt.to); status != tt.status {
+				t.Errorf("to %s, for which the token is not: %d %s, want %d", tt.to, status, text, tt.status)
 			}
 		}
 		if status, access, _ := r.exchange(t, p.idToken(t, "eve"), scope); status != http.StatusUnauthorized || access != "" {
