@@ -554,6 +554,12 @@ func TestBootstrap(t *testing.T) {
 		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 			t.Error("the file is there still:", err)
 		}
+		// Nor does it outlive the account.
+		w.Must(os.WriteFile(file, []byte(password+"\n"), 0o600))
+		w.Must(s.DeleteAccount(as("user:admin"), "user:admin"))
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Error("the file is there still, and the account is not:", err)
+		}
 	})
 }
 

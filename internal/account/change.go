@@ -175,7 +175,7 @@ func (s *Store) put(tx *sqldb.Tx, subject string, old *account, c lading.Account
 //
 // Errors: ACCOUNT_UNKNOWN.
 func (s *Store) DeleteAccount(ctx context.Context, subject string) error {
-	return s.change(ctx, func(tx *sqldb.Tx) (bool, error) {
+	err := s.change(ctx, func(tx *sqldb.Tx) (bool, error) {
 		old, err := readAccount(tx, subject)
 		if err != nil {
 			return false, err
@@ -216,6 +216,10 @@ func (s *Store) DeleteAccount(ctx context.Context, subject string) error {
 		tx.Exec(`DELETE FROM account WHERE subject=?`, subject)
 		return true, nil
 	})
+	if err == nil {
+		s.forgetInitial(subject)
+	}
+	return err
 }
 
 // change runs a change in a transaction and puts it in force here.

@@ -159,6 +159,9 @@ func (f *ruleFlags) add(ctx context.Context, s streams, args []string) error {
 	} else if !lading.ValidRuleID(r.ID) {
 		return usage("--id %q: an id is of lower-case letters and digits, in parts joined by single dashes, and at most 64 long", r.ID)
 	}
+	if err := f.keepsAdmin(ctx, r); err != nil {
+		return err
+	}
 	body, err := json.Marshal(map[string]any{"subject": r.Subject, "scope": r.Scope, "verbs": r.Verbs})
 	if err != nil {
 		return err
@@ -168,6 +171,24 @@ func (f *ruleFlags) add(ctx context.Context, s streams, args []string) error {
 	}
 	_, err = fmt.Fprintf(s.out, "%s: %s\n", r.ID, r)
 	return err
+}
+
+// keepsAdmin refuses to replace a rule that gives admin by one that does not:
+// who meant to add a verb to his own rule could not take that back.
+func (f *ruleFlags) keepsAdmin(ctx context.Context, r lading.AccessRule) error {
+	var old lading.AccessRule
+	err := f.ask(ctx, http.MethodGet, "rules/"+r.ID, nil, &old)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return said(r.ID, err)
+	}
+	if old.Verbs.Has(lading.VerbAdmin) && !r.Verbs.Has(lading.VerbAdmin) {
+		return fmt.Errorf("%s lets %s administer %s (%s), which this would end: name admin among the verbs, or take the rule away first with lading grant rm %s",
+			r.ID, old.Subject, old.Scope, old.Verbs, r.ID)
+	}
+	return nil
 }
 
 // ruleID is a name for a rule: what of subject and scope can stand in one, and

@@ -83,6 +83,10 @@ func TestGrant(t *testing.T) {
 	fails(t, cli.ExitUsage, "--id", grant("add", "user:ada", "pull", "registry", "--id", "A")...)
 	fails(t, cli.ExitUsage, "text or json", grant("ls", "-o", "xml")...)
 	does(t, "ls", host)
+	ids := strings.Fields(does(t, grant("add", "user:bob", "owner,admin", "namespace:acme")...))
+	fails(t, cli.ExitFailed, "which this would end", grant("add", "user:bob", "audit", "namespace:acme")...)
+	does(t, grant("add", "user:bob", "audit,admin", "namespace:acme")...)
+	does(t, grant("rm", strings.TrimSuffix(ids[0], ":"))...)
 
 	signIn(t, host, "tea", "secret")
 	does(t, grant("add", "user:ada", "reader", "repository:tea/pot")...)
