@@ -41,6 +41,8 @@ func (r *running) multiply(ctx context.Context, factor int) error {
 			{`INSERT INTO tag SELECT id+?,repo+?,name,manifest+?,opened+?,actor,rev,born+?,mod+?,previous FROM tag WHERE id<=?`, []any{id, id, id, at, at, at, ids}},
 			{`INSERT INTO feed SELECT list,kind,shard,pos+?,item+?,type FROM feed WHERE pos<=?`, []any{at, id, pos}},
 			{`INSERT INTO journal SELECT shard,pos+?,seq+?,repo+?,rev,action,kind,CASE kind WHEN 1 THEN name||'.x'||? ELSE name END,digest,previous,type,previous_type,flags,actor FROM journal WHERE pos<=?`, []any{at, n, id, k, pos}},
+			// Who did it is not on record of what nobody has done.
+			{`DELETE FROM audit`, nil}, {`DELETE FROM audit_fresh`, nil}, {`DELETE FROM audit_place`, nil},
 			{`UPDATE head SET next_id=next_id+?,pos=pos+?,seq=seq+?`, []any{ids / 64, span, seq}},
 		} {
 			if _, err := db.ExecDirect(ctx, c.sql, c.args...); err != nil {
