@@ -14,7 +14,7 @@ const idle = 0.5
 // share is how many times as long as it worked the walk rests while others
 // write. What it wrote has to be copied out of a log later, which costs about
 // as much again: together it slows them down by a tenth at most.
-const share = 40
+const share = 80
 
 // busy is how long after a write of somebody else others are taken to be
 // writing.
