@@ -355,6 +355,39 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
+// TestWatchWakes: a stream that waits is woken by each thing that can happen,
+// not by its timers alone.
+func TestWatchWakes(t *testing.T) {
+	for what, happens := range map[string]func(f *fixture, cancel func()){
+		"the end of the request": func(_ *fixture, cancel func()) { cancel() },
+		"the end of the server":  func(f *fixture, _ func()) { f.engine.Drain() },
+		"other rules":            func(f *fixture, _ func()) { f.setGrants(lading.Grants{}); f.engine.Regranted() },
+		"a change":               func(f *fixture, _ func()) { f.Put("acme/web", catalogtest.Spec{Name: "m"}, "1") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			opt := fast(follow.Options{})
+			opt.Watch.Bookmark, opt.Watch.Regrant = time.Hour, time.Hour
+			f := newFixture(t, sqldbtest.SQLite(t), opt)
+			ctx, cancel := context.WithCancel(lading.WithGrants(context.Background(), func(context.Context) (lading.Grants, error) { return f.granted(), nil }))
+			defer cancel()
+			s, err := f.engine.Watch(ctx, lading.WatchQuery{})
+			f.Must(err)
+			defer s.Close()
+			_, err = s.Next(ctx) // synced
+			f.Must(err)
+			woken := make(chan struct{})
+			go func() { _, _ = s.Next(ctx); close(woken) }()
+			time.Sleep(50 * time.Millisecond) // until it waits
+			happens(f, cancel)
+			select {
+			case <-woken:
+			case <-time.After(10 * time.Second):
+				t.Fatal("nothing is told")
+			}
+		})
+	}
+}
+
 // TestWatchManifests: events hold few bytes of manifests at a time, of state as
 // of changes, and miss none.
 func TestWatchManifests(t *testing.T) {

@@ -186,6 +186,25 @@ func TestStalledReader(t *testing.T) {
 	}
 }
 
+// TestTricklingReader holds that a client that takes a long answer slowly is no
+// stalled one.
+func TestTricklingReader(t *testing.T) {
+	m := &endless{memory: newMemory()}
+	inBubble(t, New(m, Options{BodyIdle: time.Minute}), func(t *testing.T, srv *bubbled) {
+		m.done = make(chan struct{})
+		conn := srv.dial()
+		fmt.Fprintf(conn, "GET /v2/a/blobs/%s HTTP/1.1\r\nHost: x\r\n\r\n", d256)
+		for took := 0; took < 10; took++ {
+			if _, err := io.CopyN(io.Discard, conn, step); err != nil {
+				t.Fatalf("after %d half minutes: %v", took, err)
+			}
+			time.Sleep(30 * time.Second)
+		}
+		conn.Close()
+		<-m.done
+	})
+}
+
 type endless struct {
 	*memory
 	done chan struct{}

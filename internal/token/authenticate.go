@@ -89,7 +89,11 @@ type remembered struct {
 	id   lading.Identity
 }
 
-const maxSeen = 1 << 14 // tokens that are remembered
+// Bounds of what is remembered: tokens, and bytes of their texts.
+const (
+	maxSeen      = 1 << 14
+	maxSeenBytes = 16 << 20
+)
 
 func (s *seen) get(text string, now time.Time) (lading.Identity, bool) {
 	if len(text) > MaxSize {
@@ -105,8 +109,8 @@ func (s *seen) get(text string, now time.Time) (lading.Identity, bool) {
 func (s *seen) put(text string, id lading.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.by == nil || len(s.by) >= maxSeen {
-		s.by = map[uint64]remembered{}
+	if s.bytes += len(text); s.by == nil || len(s.by) >= maxSeen || s.bytes > maxSeenBytes {
+		s.by, s.bytes = map[uint64]remembered{}, len(text)
 	}
 	s.by[maphash.String(s.seed, text)] = remembered{text, id}
 }

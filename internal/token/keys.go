@@ -181,4 +181,6 @@ type seen struct {
 	seed maphash.Seed
 	mu   sync.RWMutex
 	by   map[uint64]remembered
+	// bytes that the texts have at most: one that two have put counts twice.
+	bytes int
 }
