@@ -9,5 +9,6 @@
 // What a registry answers is not trusted: every answer is bounded, content is
 // compared with its digest, and credentials go to the registry they are for and
 // to nobody else. The package does no I/O but HTTP and, where
-// [DockerCredentials] are asked for, reading the Docker configuration.
+// [DockerCredentials] or [Certificates] are asked for, reading the Docker
+// configuration and files of certificates.
 package client

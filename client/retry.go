@@ -43,6 +43,10 @@ func mayRetry(again harm, err error) bool {
 		}
 		return false
 	}
+	var certificate *CertificateError
+	if errors.As(err, &certificate) {
+		return false // it will be the same
+	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return true // it never left

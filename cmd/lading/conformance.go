@@ -12,11 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lading-dev/lading/conformance"
+	"github.com/lading-dev/lading/internal/cli"
 )
 
 // conformanceFlags are the flags of lading conformance discovery.
 type conformanceFlags struct {
 	opt           conformance.Options
+	conn          cli.Flags
 	header, other []string
 	report, junit string
 	list, quiet   bool
@@ -66,6 +68,7 @@ could not run, 2 the command line is wrong.`,
 			return f.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
+	f.conn.AddTLS(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.opt.Namespace, "namespace", "conformance", "`NAME` below which the suite pushes")
 	flags.StringArrayVar(&f.header, "header", nil, "header of every request, `\"Name: value\"`; may be repeated")
@@ -97,6 +100,11 @@ func (f *conformanceFlags) run(ctx context.Context, stdout io.Writer) (err error
 	if f.opt.Other, err = headers(f.other); err != nil {
 		return err
 	}
+	way, err := f.conn.Transport(f.opt.URL)
+	if err != nil {
+		return cli.Told(f.opt.URL, err)
+	}
+	f.opt.Client = &http.Client{Transport: way}
 	f.opt.Told = func(r conformance.Result) {
 		if !f.quiet || r.Status == conformance.Failed {
 			fmt.Fprint(stdout, r.Text())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lading-dev/lading/internal/cli"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/importer"
 	"github.com/lading-dev/lading/internal/importer/source"
@@ -24,6 +25,7 @@ import (
 type importFlags struct {
 	config, data, from, as, output string
 	repos, prefixes, renames       []string
+	conn                           cli.Flags
 	jobs                           int
 	dryRun, quiet                  bool
 }
@@ -77,6 +79,7 @@ the configuration is wrong.`,
 	fl.BoolVar(&f.dryRun, "dry-run", false, "look at the source alone and tell what there is")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "tell only what went wrong")
 	fl.StringVarP(&f.output, "output", "o", "text", "`FORM` of the summary: text or json")
+	f.conn.AddTLS(cmd)
 	return cmd
 }
 
@@ -101,7 +104,13 @@ func (f *importFlags) run(cmd *cobra.Command, place string) error {
 		cfg.Log.Level = max(cfg.Log.Level, slog.LevelWarn)
 	}
 	log := telemetry.NewLog(cfg.Log, cmd.ErrOrStderr()).Logger
-	src, err := source.Open(cmd.Context(), place, source.Options{Kind: kind, Name: f.as, Repositories: f.repos, Logger: log})
+	from := source.Options{Kind: kind, Name: f.as, Repositories: f.repos, Logger: log}
+	if strings.Contains(place, "://") {
+		if from.Transport, err = f.conn.Transport(place); err != nil {
+			return cli.Told(place, err)
+		}
+	}
+	src, err := source.Open(cmd.Context(), place, from)
 	if err != nil {
 		return &failure{fmt.Errorf("import: %w", err), exitFailed}
 	}
@@ -149,7 +158,7 @@ func (f *importFlags) into(ctx context.Context, cfg config.Config, log *slog.Log
 	}
 	opt.Clock = &importer.Clock{}
 	reg, err := server.NewWith(ctx, cfg, log, server.Options{
-		Now: opt.Clock.Now, NoSweep: true, DB: func(o *sqldb.Options) {
+		Now: opt.Clock.Now, NoSweep: true, Alone: true, DB: func(o *sqldb.Options) {
 			// A file that is closed in the end is durable then, and what a
 			// power cut takes before is imported again. Blobs are never
 			// relaxed: what is here is not copied once more.

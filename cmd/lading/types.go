@@ -17,10 +17,12 @@ import (
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/arttype"
+	"github.com/lading-dev/lading/internal/cli"
 )
 
 // typesFlags are the flags of lading types.
 type typesFlags struct {
+	conn     cli.Flags
 	registry string
 	stats    bool   // of ls
 	id       string // of policy apply
@@ -33,7 +35,12 @@ func typesCommand() *cobra.Command {
 		Short: "Look at, check and change the definitions of artifact types, and policies",
 		Long: `Looks at, checks and changes the definitions of artifact types: what is a Helm
 chart, what an SBOM. Without --registry, ls and show tell of the definitions that
-are built in. Policies say which types a part of a registry takes.`,
+are built in. Policies say which types a part of a registry takes.
+
+Credentials are those of the Docker configuration and its helpers.
+
+Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 there is no such
+thing, 4 you may not do this, 5 the registry cannot do this.`,
 		Example: `  lading types ls
   lading types ls --registry http://127.0.0.1:5000 --stats
   lading types check recipe.json
@@ -42,7 +49,8 @@ are built in. Policies say which types a part of a registry takes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&f.registry, "registry", "", "`URL` of a running registry: http://HOST or https://HOST")
+	f.conn.AddBelow(cmd)
+	cmd.PersistentFlags().StringVar(&f.registry, "registry", "", "`HOST` of the registry, or http://HOST or https://HOST")
 	noCompletion(cmd, "registry")
 	cmd.AddCommand(f.listCommand(), f.showCommand(), checkTypesCommand(), f.applyCommand(), f.removeCommand(), f.policyCommand())
 	return cmd
@@ -124,8 +132,15 @@ again; artifacts stay, and are typed again.`,
 // told makes the error of a command that could not do its work.
 func told(err error) error {
 	var f *failure
-	if err == nil || errors.As(err, &f) {
+	var known *cli.Failure
+	var no *refusal
+	switch {
+	case err == nil, errors.As(err, &f):
 		return err
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &no):
+		return &failure{err, cli.ExitCodeOf(no.code)}
 	}
 	return &failure{err, exitFailed}
 }
@@ -200,7 +215,7 @@ func (f *typesFlags) show(ctx context.Context, stdout io.Writer, name string) er
 			return writeIndented(stdout, d.JSON)
 		}
 	}
-	return fmt.Errorf("there is no definition %s; `lading types ls` tells which there are", name)
+	return &failure{fmt.Errorf("there is no definition %s; `lading types ls` tells which there are", name), cli.ExitNotFound}
 }
 
 // readType reads a definition with its logo. Its mistakes name the file as it

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -26,26 +24,21 @@ const (
 // answer.
 func (f *typesFlags) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	if f.registry == "" {
-		return nil, &failure{errors.New("say which registry, with --registry http://HOST or https://HOST"), exitUsage}
+		return nil, &failure{errors.New("say which registry, with --registry HOST"), exitUsage}
 	}
-	base, err := url.Parse(f.registry)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, &failure{fmt.Errorf("--registry %q is not http://HOST or https://HOST", f.registry), exitUsage}
+	client, address, err := f.conn.Open(f.registry)
+	if err != nil {
+		return nil, cli.Told(f.registry, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, typesTime)
 	defer cancel()
-	at := strings.TrimSuffix(f.registry, "/") + "/v2/_lading/types/" + path
-	req, err := http.NewRequestWithContext(ctx, method, at, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	client, err := cli.SignedIn()
+	req, err := http.NewRequestWithContext(ctx, method, address+"/v2/_lading/types/"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, cli.Told(f.registry, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, typesAnswer))
@@ -53,7 +46,7 @@ func (f *typesFlags) ask(ctx context.Context, method, path string, body []byte) 
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	if resp.StatusCode >= 300 {
-		return nil, refusalOf(resp.Status, answer)
+		return nil, refusalOf(resp, answer)
 	}
 	return answer, nil
 }
@@ -86,6 +79,7 @@ func (f *typesFlags) put(ctx context.Context, path, file string, body []byte) er
 
 // refusal is what the registry said, for a person.
 type refusal struct {
+	code            int // the status
 	status, message string
 	mistakes        arttype.Mistakes
 }
@@ -105,7 +99,7 @@ func (r *refusal) in(file string) error {
 	return r.mistakes
 }
 
-func refusalOf(status string, answer []byte) error {
+func refusalOf(resp *http.Response, answer []byte) error {
 	var said struct {
 		Errors []struct {
 			Code, Message string
@@ -113,9 +107,9 @@ func refusalOf(status string, answer []byte) error {
 		}
 	}
 	if json.Unmarshal(answer, &said) != nil || len(said.Errors) == 0 {
-		return &refusal{status: status}
+		return &refusal{code: resp.StatusCode, status: resp.Status}
 	}
-	r := &refusal{status: status, message: said.Errors[0].Message}
+	r := &refusal{code: resp.StatusCode, status: resp.Status, message: said.Errors[0].Message}
 	if said.Errors[0].Code != string(lading.CodeTypeInvalid) || json.Unmarshal(said.Errors[0].Detail, &r.mistakes) != nil {
 		r.mistakes = nil // a detail of another kind
 	}

@@ -2,15 +2,12 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,15 +22,34 @@ import (
 // connFlags say how registries are spoken to.
 type connFlags struct {
 	plainHTTP, insecure bool
-	caFile              string
+	caFile, cert, key   string
+	// end is what stands before the names of cert and key where they are for
+	// one end of a copy; both is that they are for either, where one may do
+	// without.
+	end  string
+	both bool
 }
 
 func (f *connFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP, whatever the host is")
+	f.addTLS(cmd)
+}
+
+// addTLS adds the flags of what is spoken to over HTTPS.
+func (f *connFlags) addTLS(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.BoolVar(&f.plainHTTP, "plain-http", false, "speak HTTP, whatever the host is")
 	fl.BoolVar(&f.insecure, "insecure", false, "do not verify the registry's certificate")
-	fl.StringVar(&f.caFile, "ca-file", "", "trust the certificates in `FILE` (PEM) as well")
-	cmd.MarkFlagFilename("ca-file", "pem", "crt")
+	fl.StringVar(&f.caFile, "ca-file", "", "trust the authorities in `FILE` (PEM) as well")
+	fl.StringVar(&f.cert, "cert", "", "show the registry the certificate in `FILE` (PEM)")
+	fl.StringVar(&f.key, "key", "", "the private key of --cert is in `FILE` (PEM), if not in the same")
+	fileFlags(cmd, "ca-file", "cert", "key")
+}
+
+// fileFlags has the shell offer files of certificates and keys.
+func fileFlags(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		_ = cmd.MarkFlagFilename(name, "pem", "crt", "cert", "key")
+	}
 }
 
 // addBelow adds the flags for all commands below one.
@@ -53,7 +69,8 @@ type conn struct {
 
 // dial prepares to speak to the registry that p names; nothing is sent yet.
 func (f *connFlags) dial(p place) (*conn, error) {
-	transport, err := f.transport()
+	plain := f.plainHTTP || p.scheme == "http" || p.scheme == "" && loopback(p.host)
+	transport, err := f.transport(p.host, plain)
 	if err != nil {
 		return nil, err
 	}
@@ -61,48 +78,12 @@ func (f *connFlags) dial(p place) (*conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the docker configuration: %w", err)
 	}
-	plain := f.plainHTTP || p.scheme == "http" || p.scheme == "" && loopback(p.host)
 	return &conn{place: p, plain: plain, transport: transport, client: &auth.Client{
 		Client:     &http.Client{Transport: retry.NewTransport(bytesTell{transport})},
 		Header:     http.Header{"User-Agent": {userAgent}},
 		Cache:      auth.NewCache(),
 		Credential: credentials.Credential(store),
 	}}, nil
-}
-
-// SignedIn is a client that signs in with what the Docker configuration and its
-// helpers have.
-func SignedIn() (*auth.Client, error) {
-	c, err := new(connFlags).dial(place{})
-	if err != nil {
-		return nil, err
-	}
-	return c.client, nil
-}
-
-func (f *connFlags) transport() (*http.Transport, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 32
-	if !f.insecure && f.caFile == "" {
-		return t, nil
-	}
-	t.TLSClientConfig = &tls.Config{InsecureSkipVerify: f.insecure} //nolint:gosec // asked for
-	if f.caFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(f.caFile)
-	if err != nil {
-		return nil, usage("--ca-file: %v", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, usage("--ca-file: %s has no certificate in PEM", f.caFile)
-	}
-	t.TLSClientConfig.RootCAs = pool
-	return t, nil
 }
 
 // bytesTell drops what a registry says of a blob's digest: the bytes tell.

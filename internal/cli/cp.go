@@ -19,6 +19,7 @@ import (
 // cpFlags are the flags of lading cp.
 type cpFlags struct {
 	conn        connFlags
+	src, dst    connFlags // certificate and key alone, of that end
 	form        formFlags
 	allTags     bool
 	noReferrers bool
@@ -56,13 +57,38 @@ func cpCommand(env Env) *cobra.Command {
 		}),
 	}
 	fl := cmd.Flags()
-	f.conn.add(cmd)
+	f.addConn(cmd)
 	f.form.add(cmd, "text", "json")
 	fl.BoolVar(&f.allTags, "all-tags", false, "copy every tag of the repository")
 	fl.BoolVar(&f.noReferrers, "no-referrers", false, "leave out what refers to what is copied, and cosign's tags")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress; it is shown on a terminal alone")
 	fl.IntVar(&f.jobs, "jobs", 2*runtime.GOMAXPROCS(0), "how `MANY` things are copied at a time")
 	return cmd
+}
+
+// addConn adds the flags of how the ends are spoken to: what is said of none is
+// for both.
+func (f *cpFlags) addConn(cmd *cobra.Command) {
+	f.conn.both = true
+	f.conn.add(cmd)
+	for _, end := range []struct {
+		*connFlags
+		name, of string
+	}{{&f.src, "src-", "SRC"}, {&f.dst, "dst-", "DST"}} {
+		cmd.Flags().StringVar(&end.cert, end.name+"cert", "", "show the registry of "+end.of+" the certificate in `FILE` (PEM) instead")
+		cmd.Flags().StringVar(&end.key, end.name+"key", "", "the private key of --"+end.name+"cert is in `FILE` (PEM), if not in the same")
+		fileFlags(cmd, end.name+"cert", end.name+"key")
+		end.end = end.name
+	}
+}
+
+// of are the flags for one end.
+func (f *cpFlags) of(end connFlags) *connFlags {
+	both := f.conn
+	if end.cert != "" || end.key != "" {
+		both.cert, both.key, both.end, both.both = end.cert, end.key, end.end, false
+	}
+	return &both
 }
 
 // report is what lading cp tells at its end.

@@ -80,7 +80,7 @@ func (f *cpFlags) sides(ctx context.Context, from, to string) (src, dst *side, e
 	case !f.allTags && !named && src.layout == "":
 		return nil, nil, usage("%q names no manifest: write %s:TAG, or --all-tags", from, src)
 	}
-	if err := src.open(ctx, &f.conn); err != nil {
+	if err := src.open(ctx, f.of(f.src)); err != nil {
 		return nil, nil, err
 	}
 	if !f.allTags && !named {
@@ -88,7 +88,7 @@ func (f *cpFlags) sides(ctx context.Context, from, to string) (src, dst *side, e
 			return nil, nil, err
 		}
 	}
-	return src, dst, dst.create(ctx, &f.conn)
+	return src, dst, dst.create(ctx, f.of(f.dst))
 }
 
 // open opens a side to read from.

@@ -12,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/client"
 )
 
 // The exit codes of the commands.
@@ -61,7 +62,13 @@ func failureOf(err error) error {
 func codeOf(err error) int {
 	var said *lading.Error
 	var answer *errcode.ErrorResponse
+	var certificate *client.CertificateError
 	switch {
+	case errors.As(err, &certificate):
+		if certificate.Reason == client.CertificateUntrusted {
+			return ExitFailed
+		}
+		return ExitDenied
 	case errors.Is(err, errUsage), errors.Is(err, errdef.ErrInvalidReference):
 		return ExitUsage
 	case errors.Is(err, context.Canceled):
@@ -82,7 +89,7 @@ func codeOf(err error) int {
 
 func codeOfError(code lading.Code) int {
 	switch code {
-	case lading.CodeNameUnknown, lading.CodeManifestUnknown, lading.CodeBlobUnknown, lading.CodeRuleUnknown, lading.CodeAccountUnknown, lading.CodeTokenUnknown:
+	case lading.CodeNameUnknown, lading.CodeManifestUnknown, lading.CodeBlobUnknown, lading.CodeRuleUnknown, lading.CodeAccountUnknown, lading.CodeTokenUnknown, lading.CodeSessionUnknown:
 		return ExitNotFound
 	case lading.CodeUnauthorized, lading.CodeDenied, lading.CodeConflict, lading.CodeTypeRefused:
 		return ExitDenied
@@ -93,6 +100,9 @@ func codeOfError(code lading.Code) int {
 	}
 	return ExitFailed
 }
+
+// ExitCodeOf is what the process ends with where a registry has answered so.
+func ExitCodeOf(status int) int { return codeOfStatus(status) }
 
 func codeOfStatus(status int) int {
 	switch status {

@@ -17,10 +17,13 @@ func said(of string, err error) error {
 	var answer *errcode.ErrorResponse
 	var told *lading.Error
 	var done *Failure
+	var certificate *client.CertificateError
 	text := ""
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &certificate):
+		return &Failure{saidError{of + ": " + certificateText(certificate), err}, codeOf(err)}
 	case errors.As(err, &done), errors.Is(err, errUsage):
 		return fmt.Errorf("%s: %w", of, err)
 	case errors.As(err, &answer):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,8 @@ type Options struct {
 	// Logger gets what a person may want to know of a registry's answers; nil
 	// discards.
 	Logger *slog.Logger
+	// Transport is the way to a registry; nil is http.DefaultTransport.
+	Transport http.RoundTripper
 }
 
 // Open opens the source at a place: a directory, a tar file with an OCI layout,

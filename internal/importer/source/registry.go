@@ -50,7 +50,7 @@ func openRegistry(ctx context.Context, place string, opt Options) (Source, error
 	}
 	reg.PlainHTTP = u.Scheme == "http"
 	reg.Client = &auth.Client{
-		Client:     &http.Client{Transport: bytesTell{retry.NewTransport(nil)}},
+		Client:     &http.Client{Transport: bytesTell{retry.NewTransport(opt.Transport)}},
 		Header:     http.Header{"User-Agent": {"lading-import"}},
 		Cache:      auth.NewCache(),
 		Credential: credentials.Credential(store),
