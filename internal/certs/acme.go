@@ -29,8 +29,9 @@ type ACME struct {
 	// CA is a PEM file with the CAs of that server itself; empty means those of
 	// the system.
 	CA string
-	// Dir keeps keys and certificates, each file for its owner alone. Processes
-	// that serve the same hosts share it.
+	// Store keeps keys and certificates; nil keeps them in Dir.
+	Store Store
+	// Dir is a directory for them, each file for its owner alone.
 	Dir string
 }
 
@@ -40,24 +41,50 @@ const (
 	lastRetry  = time.Hour
 )
 
+const (
+	// turn is how long one server may be about a certificate, which it gives
+	// up before.
+	turn    = 3 * time.Minute
+	giveUp  = turn - 20*time.Second
+	maxTurn = 10 * time.Minute // that it keeps after a failure
+	// patience is how long a connection waits for the first certificate, and
+	// for the answer to a challenge.
+	patience = 10 * time.Second
+	// renewal is how long before its end a certificate is renewed at the
+	// earliest; otherwise when a third of its life is left.
+	renewal = 30 * 24 * time.Hour
+)
+
 // manager gets certificates and keeps them in date.
 type manager struct {
-	auto  *autocert.Manager
-	hosts []string
-	mu    sync.Mutex
-	tries map[string]try // the last for each host; by mu
+	client *acme.Client
+	email  string
+	store  Store
+	hosts  []*host
+	known  bool // the client has its account; by the goroutine of run
 }
 
-// try is what came of asking for a certificate.
-type try struct {
-	err     error         // nil: it is there
-	wait    time.Duration // from this failure to the next try
-	next    time.Time
-	expires time.Time // of the certificate; zero before the first
+// host is a name, and its certificate.
+type host struct {
+	name  string
+	ready chan struct{} // closed once there is a certificate
+
+	mu   sync.Mutex
+	cert *tls.Certificate // by mu, and so all below
+	err  error            // of the last try; nil: it is there
+	wait time.Duration    // from the last failure to the next try
+	next time.Time
 }
 
 func newManager(opt Options) (*manager, error) {
-	client := &acme.Client{DirectoryURL: cmp.Or(opt.ACME.Directory, acme.LetsEncryptURL), UserAgent: "lading"}
+	m := &manager{client: &acme.Client{DirectoryURL: cmp.Or(opt.ACME.Directory, acme.LetsEncryptURL), UserAgent: "lading"},
+		email: opt.ACME.Email, store: opt.ACME.Store}
+	if m.store == nil {
+		m.store = directory{autocert.DirCache(opt.ACME.Dir)}
+	}
+	for _, name := range opt.ACME.Hosts {
+		m.hosts = append(m.hosts, &host{name: name, ready: make(chan struct{})})
+	}
 	if opt.ACME.CA != "" {
 		text, err := readFile(opt.ACME.CA)
 		if err != nil {
@@ -69,14 +96,9 @@ func newManager(opt Options) (*manager, error) {
 		}
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
-		client.HTTPClient = &http.Client{Transport: transport}
+		m.client.HTTPClient = &http.Client{Transport: transport}
 	}
-	return &manager{
-		hosts: opt.ACME.Hosts,
-		tries: map[string]try{},
-		auto: &autocert.Manager{Prompt: autocert.AcceptTOS, Client: client, Email: opt.ACME.Email,
-			Cache: autocert.DirCache(opt.ACME.Dir), HostPolicy: autocert.HostWhitelist(opt.ACME.Hosts...)},
-	}, nil
+	return m, nil
 }
 
 // challenged tells whether a connection is the server's of certificates, which
@@ -85,86 +107,94 @@ func challenged(hello *tls.ClientHelloInfo) bool {
 	return slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto})
 }
 
-// challenge answers it, and asks for no client's certificate.
+// challenge answers it, and asks for no client's certificate. The answer may
+// be one that another server has to give.
 func (m *manager) challenge() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{acme.ALPNProto}, GetCertificate: m.auto.GetCertificate}
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{acme.ALPNProto},
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			h, err := m.host(hello.ServerName)
+			if err != nil {
+				return nil, err
+			}
+			ctx, cancel := context.WithTimeout(hello.Context(), patience)
+			defer cancel()
+			text, err := m.store.Get(ctx, answerOf(h.name))
+			if err != nil || text == nil {
+				return nil, errors.Join(errors.New("no challenge is under way for "+h.name), err)
+			}
+			return decode(text)
+		}}
 }
 
-// get returns the certificate for a connection; clients that name no host get
-// that of the first. There is one certificate a host, with an ECDSA key:
-// whatever a client can do, it cannot have others made.
-func (m *manager) get(hello *tls.ClientHelloInfo, s *Server) (*tls.Certificate, error) {
-	host := cmp.Or(strings.ToLower(strings.TrimSuffix(hello.ServerName, ".")), m.hosts[0])
-	if !slices.Contains(m.hosts, host) {
-		return nil, errors.New("not a host of tls.acme_hosts")
+// host finds a host by the name that a client says; who says none gets the
+// first.
+func (m *manager) host(name string) (*host, error) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	for _, h := range m.hosts {
+		if name == h.name || name == "" {
+			return h, nil
+		}
 	}
-	if err := m.failing(host, s.opt.Now()); err != nil {
+	return nil, errors.New("not a host of tls.acme_hosts")
+}
+
+// get returns the certificate for a connection, which waits a little for the
+// first one. There is one certificate a host, with an ECDSA key: whatever a
+// client can do, it cannot have others made.
+func (m *manager) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	h, err := m.host(hello.ServerName)
+	if err != nil {
 		return nil, err
 	}
-	c, err := m.auto.GetCertificate(&tls.ClientHelloInfo{ServerName: host, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}})
-	if m.tried(host, c, err, s.opt.Now()) {
-		s.failed("no certificate could be had for "+host, err)
+	ctx, cancel := context.WithTimeout(hello.Context(), patience)
+	defer cancel()
+	for {
+		cert, failed := h.current()
+		if cert != nil || failed != nil {
+			return cert, failed
+		}
+		select {
+		case <-h.ready:
+		case <-ctx.Done():
+			return nil, errors.New("there is no certificate for " + h.name + " yet")
+		}
 	}
-	return c, err
 }
 
-// failing is why the last try failed, while it is too soon for the next.
-func (m *manager) failing(host string, now time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if t := m.tries[host]; now.Before(t.next) {
-		return t.err
+// current is the certificate, or why there is none; neither before the first
+// try has ended.
+func (h *host) current() (*tls.Certificate, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cert != nil {
+		return h.cert, nil
 	}
-	return nil
-}
-
-// tried notes what came of a try, and reports whether a failure is a new one:
-// connections that waited for the same try fail together.
-func (m *manager) tried(host string, c *tls.Certificate, err error, now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.tries[host]
-	switch {
-	case err == nil:
-		m.tries[host] = try{expires: c.Leaf.NotAfter}
-		return false
-	case now.Before(t.next):
-		return false
-	}
-	wait := min(max(2*t.wait, firstRetry), lastRetry)
-	m.tries[host] = try{err: err, wait: wait, next: now.Add(wait), expires: t.expires}
-	return true
+	return nil, h.err
 }
 
 // expires is when the first certificate expires.
 func (m *manager) expires() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	var all []time.Time
-	for _, t := range m.tries {
-		all = append(all, t.expires)
+	for _, h := range m.hosts {
+		if cert, _ := h.current(); cert != nil {
+			all = append(all, cert.Leaf.NotAfter)
+		}
 	}
 	return earliest(all...)
 }
 
-// run gets the certificate of each host before a client asks for it, and looks
-// at it now and then, so that Expires tells of the one in use.
+// run keeps the certificates in date until ctx ends.
 func (m *manager) run(ctx context.Context, s *Server) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, host := range m.hosts {
-		all.Go(func() {
-			for first := true; first || sleep(ctx, firstRetry); first = false {
-				_, _ = m.get(&tls.ClientHelloInfo{ServerName: host}, s) // told there
-			}
-		})
+	poll := time.NewTicker(s.opt.Poll)
+	defer poll.Stop()
+	for {
+		for _, h := range m.hosts {
+			m.keep(ctx, s, h)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
 	}
-}
-
-// sleep reports whether ctx has not ended in the time.
-func sleep(ctx context.Context, d time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	<-ctx.Done()
-	return errors.Is(ctx.Err(), context.DeadlineExceeded)
 }

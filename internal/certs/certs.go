@@ -215,7 +215,7 @@ func (s *Server) parse(text contents) (st *state, err error) {
 	st = &state{text: text, config: s.base()}
 	switch {
 	case s.acme != nil:
-		st.config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.acme.get(hello, s) }
+		st.config.GetCertificate = s.acme.get
 	case len(text.certificate) > 0:
 		own, err := tls.X509KeyPair(text.certificate, text.key)
 		if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/lading-dev/lading/internal/gc"
 	"github.com/lading-dev/lading/internal/guard"
 	"github.com/lading-dev/lading/internal/httpapi"
+	"github.com/lading-dev/lading/internal/replica"
 	"github.com/lading-dev/lading/internal/sqldb"
 	"github.com/lading-dev/lading/internal/types"
 )
@@ -55,6 +56,9 @@ type Options struct {
 	NoSweep bool
 	// NoTyping leaves it to the test to type again what is stored.
 	NoTyping bool
+	// Alone is for a command that serves nobody: it has no certificates, and
+	// leaves the file of records to those who serve.
+	Alone bool
 }
 
 // Server is a running registry without its listener.
@@ -68,6 +72,7 @@ type Server struct {
 	core    *core.Registry
 	limits  rateLimits
 	certs   *certs.Server // nil without TLS
+	turns   *replica.Turns
 	handler http.Handler
 	watch   *watch
 	audit   *auditor
@@ -109,6 +114,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if s.blobs = dir; opt.Blobs != nil {
 		s.blobs = opt.Blobs(dir)
 	}
+	s.turns = replica.NewTurns(s.db, nil)
 	s.watch.stores(s, log)
 	if s.types, err = types.Open(ctx, s.cat, types.Options{Dir: typesDir(cfg), Poll: opt.TypesPoll, Logger: log}); err != nil {
 		return nil, err

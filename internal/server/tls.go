@@ -9,12 +9,13 @@ import (
 	"github.com/lading-dev/lading/internal/certs"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/proxy"
+	"github.com/lading-dev/lading/internal/replica"
 )
 
 // openTLS opens the certificates of a registry that speaks TLS itself. Those of
 // clients are known to openDoor.
 func (s *Server) openTLS(cfg config.Config, opt Options) error {
-	if !cfg.TLS.On() {
+	if !cfg.TLS.On() || opt.Alone {
 		return nil
 	}
 	subjects, err := cfg.TLS.Subjects()
@@ -22,10 +23,14 @@ func (s *Server) openTLS(cfg config.Config, opt Options) error {
 		return err
 	}
 	t := cfg.TLS
+	var shared certs.Store // nil keeps what ACME brings in the data directory
+	if cfg.Catalog.URL != "" {
+		shared = replica.NewACME(s.db, s.turns)
+	}
 	s.certs, err = certs.Open(certs.Options{
 		Certificate: t.Certificate, Key: t.Key,
 		ACME: certs.ACME{Hosts: t.Hosts(), Email: t.ACMEEmail, Directory: t.ACMEDirectory, CA: t.ACMECA,
-			Dir: filepath.Join(cfg.Data, "acme")},
+			Store: shared, Dir: filepath.Join(cfg.Data, "acme")},
 		ClientCA: t.ClientCA, ClientCRL: t.ClientCRL, RequireClient: t.ClientAuth == config.RequireCertificate, Subjects: subjects,
 		Changed: s.engine.Regranted, Logger: s.log, Now: opt.Now,
 	})
