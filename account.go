@@ -63,6 +63,29 @@ type NewAPIToken struct {
 	Expires string `json:"expires,omitempty"`
 }
 
+// Session is what a refresh token stands for: a client that goes on as somebody
+// who signed in once. The token itself only the client has.
+type Session struct {
+	// ID names it; nothing can be done with it.
+	ID string `json:"id"`
+	// Owner is the subject who has signed in.
+	Owner string `json:"owner"`
+	// Client is what the client calls itself.
+	Client string `json:"client,omitempty"`
+	// Address is where it was made from.
+	Address string `json:"address,omitempty"`
+	// Made is when.
+	Made time.Time `json:"made"`
+	// Used is when the client last came for a token, to some minutes; zero is
+	// never since it was made.
+	Used time.Time `json:"used,omitzero"`
+	// Expires is when it ends.
+	Expires time.Time `json:"expires"`
+	// Over tells that it is of no use any more: its owner has gone, or has
+	// another password.
+	Over bool `json:"over,omitempty"`
+}
+
 // WhoAmI is what a caller is told about itself.
 type WhoAmI struct {
 	Subject string   `json:"subject"`

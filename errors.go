@@ -44,6 +44,7 @@ const (
 	CodeAccountUnknown     Code = "ACCOUNT_UNKNOWN"
 	CodeTokenInvalid       Code = "TOKEN_INVALID"
 	CodeTokenUnknown       Code = "TOKEN_UNKNOWN"
+	CodeSessionUnknown     Code = "SESSION_UNKNOWN"
 	CodeStorageFull        Code = "STORAGE_FULL"
 	CodeRangeInvalid       Code = "RANGE_INVALID"      // shown as BLOB_UPLOAD_INVALID with status 416
 	CodeManifestTooLarge   Code = "MANIFEST_TOO_LARGE" // shown as MANIFEST_INVALID with status 413
@@ -123,6 +124,7 @@ var (
 	ErrAccountUnknown     = &Error{Code: CodeAccountUnknown, Message: "there is no account of that name"}
 	ErrTokenInvalid       = &Error{Code: CodeTokenInvalid, Message: "the token cannot be made"}
 	ErrTokenUnknown       = &Error{Code: CodeTokenUnknown, Message: "there is no token of that id"}
+	ErrSessionUnknown     = &Error{Code: CodeSessionUnknown, Message: "there is no session of that id"}
 	ErrStorageFull        = &Error{Code: CodeStorageFull, Message: "the registry's storage is full"}
 	ErrRangeInvalid       = &Error{Code: CodeRangeInvalid, Message: "the range does not continue the upload"}
 	ErrManifestTooLarge   = &Error{Code: CodeManifestTooLarge, Message: "the manifest is larger than 4 MiB"}

@@ -31,6 +31,9 @@ type Credential struct {
 	Bound *Bound
 	// Expires is when it ends to hold; zero is never.
 	Expires time.Time
+	// Session is the id of the session that the credential belongs to; empty is
+	// none.
+	Session string
 	// Wider is what the caller gets a credential with that is good for more, if
 	// this one was made for less than that; nil where there is none.
 	Wider *Credential

@@ -108,7 +108,7 @@ var knownCodes = map[lading.Code]bool{
 	lading.CodeCursorInvalid: true, lading.CodeCursorExpired: true, lading.CodeCursorRequired: true,
 	lading.CodeExtensionUnknown: true, lading.CodePreconditionFailed: true, lading.CodeTypeInvalid: true,
 	lading.CodeTypeUnknown: true, lading.CodeRuleInvalid: true, lading.CodeRuleUnknown: true,
-	lading.CodeAccountInvalid: true, lading.CodeAccountUnknown: true, lading.CodeTokenInvalid: true, lading.CodeTokenUnknown: true, lading.CodeStorageFull: true, lading.CodeUnavailable: true,
+	lading.CodeAccountInvalid: true, lading.CodeAccountUnknown: true, lading.CodeTokenInvalid: true, lading.CodeTokenUnknown: true, lading.CodeSessionUnknown: true, lading.CodeStorageFull: true, lading.CodeUnavailable: true,
 }
 
 // codesOfStatus are what a status means that comes without a code known here:

@@ -47,7 +47,8 @@ func (s *Store) Account(_ context.Context, subject string) (lading.Account, erro
 }
 
 // PutAccount makes an account or changes it, and tells whether there was none.
-// Whoever signs in with an older password has to again from when it returns.
+// Whoever signs in with an older password has to again from when it returns,
+// and whoever did before it was disabled, also when it is enabled again.
 //
 // Errors: ACCOUNT_INVALID; PRECONDITION_FAILED where it has to be new and is
 // not; CONFLICT for a name that somebody else has, or when there are too many;
@@ -157,6 +158,13 @@ func (s *Store) put(tx *sqldb.Tx, subject string, old *account, c lading.Account
 	if !hash.Zero() {
 		a.hash, a.Password, a.stamp = hash, true, newID()
 		how = " password changed"
+		if old != nil {
+			endSessions(tx, subject, passwordCredential+old.stamp)
+		}
+	}
+	if a.Disabled && old != nil && !old.Disabled { // nobody is signed in when it is enabled again
+		a.stamp = newID()
+		endSessions(tx, subject, "")
 	}
 	if old != nil && how == "" && slices.Equal(old.Groups, a.Groups) && old.Disabled == a.Disabled {
 		return false, nil
@@ -170,7 +178,7 @@ func (s *Store) put(tx *sqldb.Tx, subject string, old *account, c lading.Account
 	return true, nil
 }
 
-// DeleteAccount removes an account with its tokens, and the rules of the
+// DeleteAccount removes an account with its tokens and sessions, and the rules of the
 // catalog that are about it: another one of the name, later, has none of them.
 //
 // Errors: ACCOUNT_UNKNOWN.
@@ -214,12 +222,24 @@ func (s *Store) DeleteAccount(ctx context.Context, subject string) error {
 		tx.Exec(`DELETE FROM access_rule WHERE subject=?`, subject)
 		tx.Exec(`DELETE FROM account_token WHERE owner=?`, subject)
 		tx.Exec(`DELETE FROM account WHERE subject=?`, subject)
+		endSessions(tx, subject, "")
 		return true, nil
 	})
 	if err == nil {
 		s.forgetInitial(subject)
 	}
 	return err
+}
+
+// endSessions ends the sessions of an account, those that were got with one
+// credential or where that is empty all. What was got with the credential is
+// good for nothing any more by itself: this removes what would be shown.
+func endSessions(tx *sqldb.Tx, subject, credential string) {
+	if credential == "" {
+		tx.Exec(`DELETE FROM refresh_token WHERE subject=?`, subject)
+		return
+	}
+	tx.Exec(`DELETE FROM refresh_token WHERE subject=? AND credential=?`, subject, credential)
 }
 
 // change runs a change in a transaction and puts it in force here.

@@ -185,6 +185,7 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 			return false, err
 		}
 		tx.Exec(`DELETE FROM account_token WHERE id=?`, id)
+		endSessions(tx, found[0], tokenCredential+id)
 		return true, nil
 	})
 }

@@ -37,6 +37,22 @@ const Refreshed = "+refreshed"
 // from which nobody learns what it is.
 type stamper interface{ Stamp(subject string) string }
 
+// ender knows the sessions that were ended and may still have credentials.
+type ender interface{ Ended(session string) bool }
+
+// ended reports whether a credential belongs to a session that was ended.
+func (c Chain) ended(cred *lading.Credential) bool {
+	if cred == nil || cred.Session == "" {
+		return false
+	}
+	for _, a := range c {
+		if e, ok := a.(ender); ok && e.Ended(cred.Session) {
+			return true
+		}
+	}
+	return false
+}
+
 // Stamp is the id of a credential for who has none.
 func (c Chain) Stamp(id lading.Identity) string {
 	id.Credential = nil
@@ -79,10 +95,14 @@ func (c Chain) Identify(r *http.Request) (lading.Identity, error) {
 }
 
 // Current returns a caller as it is now; false for one who has gone, or whose
-// credential is revoked. Who is anonymous stays so.
+// credential is revoked or of a session that was ended. Who is anonymous stays
+// so.
 func (c Chain) Current(id lading.Identity) (lading.Identity, bool) {
 	if id.Anonymous() {
 		return id, true
+	}
+	if c.ended(id.Credential) {
+		return lading.Identity{}, false
 	}
 	asked, session, stamp := shown(id)
 	for _, a := range c {

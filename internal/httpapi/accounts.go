@@ -61,11 +61,12 @@ const (
 	accountsPage   = 100  // without n
 )
 
-// AccountQuery is a question about accounts or tokens.
+// AccountQuery is a question about accounts, tokens or sessions.
 type AccountQuery struct {
 	Subject string // of an account
 	Token   string // the id of one
-	Owner   string // whose tokens
+	Session string // likewise
+	Owner   string // whose tokens or sessions
 }
 
 var (
@@ -93,6 +94,12 @@ func routeAccounts(rest string) (at endpoint, q Request, ok bool, err error) {
 		return endpoint{methods: atAccounts}, q, true, nil
 	case "tokens":
 		return endpoint{methods: atAPITokens}, q, true, nil
+	case "sessions":
+		return endpoint{methods: atSessions}, q, true, nil
+	}
+	if id, ok := strings.CutPrefix(rest, "sessions/"); ok {
+		q.Accounts.Session = id
+		return endpoint{methods: atSession}, q, true, checkSession(id)
 	}
 	if subject, ok := strings.CutPrefix(rest, "accounts/"); ok {
 		if err := lading.CheckAccount(subject); err != nil {
@@ -122,6 +129,10 @@ func (a AccountQuery) path(action Action) string {
 		return "accounts/" + a.Subject
 	case ActionAPITokens, ActionAPITokenCreate:
 		return "tokens"
+	case ActionSessions, ActionSessionsEnd:
+		return "sessions"
+	case ActionSessionGet, ActionSessionEnd:
+		return "sessions/" + a.Session
 	}
 	return "tokens/" + a.Token
 }
@@ -142,6 +153,11 @@ func (q *Request) parseAccounts(v url.Values) error {
 		q.Accounts.Owner = owner
 		v.Del("owner")
 	}
+	return q.parseAccountsPage(v)
+}
+
+// parseAccountsPage understands n and last, and nothing else.
+func (q *Request) parseAccountsPage(v url.Values) error {
 	page := url.Values{}
 	for _, name := range []string{"n", "last"} {
 		if v.Has(name) {

@@ -58,6 +58,9 @@ type Options struct {
 	// Accounts are who can sign in, behind a guard; nil is a registry that keeps
 	// none.
 	Accounts Accounts
+	// Sessions are the refresh tokens, behind a guard; nil is a registry that
+	// makes no tokens.
+	Sessions Sessions
 	// WhoAmI tells a caller about itself; nil is a registry without rules.
 	//
 	// Errors: UNAUTHORIZED.
@@ -324,6 +327,8 @@ func (h *handler) serve(w *response, r *http.Request, q Request) error {
 	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
 		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
 		return h.accounts(w, r, q)
+	case ActionSessions, ActionSessionsEnd, ActionSessionGet, ActionSessionEnd:
+		return h.sessions(w, r, q)
 	case ActionToken, ActionTokenGrant, ActionTokenKeys:
 		return h.tokens(w, r, q)
 	}

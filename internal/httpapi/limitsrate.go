@@ -137,7 +137,7 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 func rateClassOf(q *Request) RateClass {
 	switch q.Action {
 	case ActionTagsList, ActionCatalog, ActionList, ActionWatch, ActionSearch, ActionDraftNames, ActionTagHistory, ActionTypesUnknown,
-		ActionAudit, ActionRules, ActionAccounts, ActionAPITokens:
+		ActionAudit, ActionRules, ActionAccounts, ActionAPITokens, ActionSessions:
 		return RateList
 	case ActionUploadStatus:
 		return RatePush

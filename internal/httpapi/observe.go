@@ -153,6 +153,10 @@ var actionNames = [...]string{
 	ActionToken:            "token",
 	ActionTokenGrant:       "token_grant",
 	ActionTokenKeys:        "token_keys",
+	ActionSessions:         "sessions",
+	ActionSessionsEnd:      "sessions_end",
+	ActionSessionGet:       "session_get",
+	ActionSessionEnd:       "session_end",
 }
 
 // String returns the action's name in logs and figures, "unknown" for none.

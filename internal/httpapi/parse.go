@@ -281,11 +281,12 @@ func (q *Request) parseParameters(raw string) error {
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete,
 		ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionExplain,
 		ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
-		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
+		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI,
+		ActionSessions, ActionSessionsEnd, ActionSessionGet, ActionSessionEnd:
 	default:
 		return nil
 	}
-	if raw == "" && q.Action != ActionAudit && q.Action != ActionUploadPut && q.Action != ActionExplain && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
+	if raw == "" && q.Action != ActionAudit && q.Action != ActionSessionsEnd && q.Action != ActionUploadPut && q.Action != ActionExplain && q.Action != ActionList && q.Action != ActionWatch && q.Action != ActionSearch {
 		return nil
 	}
 	v, err := url.ParseQuery(raw)
@@ -318,6 +319,8 @@ func (q *Request) parseParameters(raw string) error {
 	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
 		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
 		return q.parseAccounts(v)
+	case ActionSessions, ActionSessionsEnd, ActionSessionGet, ActionSessionEnd:
+		return q.parseSessions(v)
 	default:
 		if len(raw) > maxListQuery && !v.Has("page") {
 			return lading.ErrParameterInvalid.With("the query is longer than %d bytes", maxListQuery)

@@ -67,6 +67,10 @@ const (
 	ActionToken                              // auth: a token, for who says in the header who he is
 	ActionTokenGrant                         // auth: a token, for what a form says
 	ActionTokenKeys                          // auth: the keys that sign tokens
+	ActionSessions                           // accounts: the sessions
+	ActionSessionsEnd                        // accounts: all sessions of somebody
+	ActionSessionGet                         // accounts: a session
+	ActionSessionEnd                         // accounts: a session
 	actionEnd                                // behind all others
 )
 
@@ -111,7 +115,8 @@ type Request struct {
 	Type string
 	// Rule is the id of ActionRule*.
 	Rule string
-	// Accounts is what ActionAccount* and ActionAPIToken* are about.
+	// Accounts is what ActionAccount*, ActionAPIToken* and ActionSession* are
+	// about.
 	Accounts AccountQuery
 	// Explain is what ActionExplain asks; nil for every other action.
 	Explain *ExplainQuery
@@ -137,7 +142,7 @@ func (q Request) Method() string {
 		return http.MethodPatch
 	case ActionUploadPut, ActionManifestPut, ActionDefinitionPut, ActionPolicyPut, ActionRulePut, ActionAccountPut:
 		return http.MethodPut
-	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete, ActionRuleDelete, ActionAccountDelete, ActionAPITokenDelete:
+	case ActionBlobDelete, ActionUploadCancel, ActionManifestDelete, ActionRepositoryDelete, ActionDefinitionDelete, ActionPolicyDelete, ActionRuleDelete, ActionAccountDelete, ActionAPITokenDelete, ActionSessionsEnd, ActionSessionEnd:
 		return http.MethodDelete
 	case ActionBlobHead, ActionManifestHead:
 		return http.MethodHead
@@ -213,7 +218,8 @@ func (q Request) path() string {
 	case ActionTokenKeys:
 		return repo + "_lading/auth/keys"
 	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete,
-		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
+		ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI,
+		ActionSessions, ActionSessionsEnd, ActionSessionGet, ActionSessionEnd:
 		return repo + "_lading/access/" + q.Accounts.path(q.Action)
 	case ActionAudit:
 		return repo + "_lading/audit"
@@ -242,7 +248,7 @@ func (q Request) query() url.Values {
 		set(v, "from-blob", string(q.FromBlob))
 	case ActionTagsList, ActionCatalog:
 		q.addPage(v)
-	case ActionAccounts, ActionAPITokens:
+	case ActionAccounts, ActionAPITokens, ActionSessions, ActionSessionsEnd:
 		q.addPage(v)
 		set(v, "owner", q.Accounts.Owner)
 	case ActionDraftNames, ActionTagHistory:

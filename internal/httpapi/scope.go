@@ -32,7 +32,8 @@ func scopeOf(q Request) string {
 		return watchScope(q.Watch)
 	case ActionExplain:
 		return "repository:" + q.Explain.Repository + ":admin"
-	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete, ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI:
+	case ActionAccounts, ActionAccountGet, ActionAccountPut, ActionAccountDelete, ActionAPITokens, ActionAPITokenCreate, ActionAPITokenGet, ActionAPITokenDelete, ActionWhoAmI,
+		ActionSessions, ActionSessionsEnd, ActionSessionGet, ActionSessionEnd:
 		return "account:self:*" // as the caller, with all that entails
 	case ActionRules, ActionRuleGet, ActionRulePut, ActionRuleDelete, ActionTypesUnknown, ActionDefinitionPut, ActionDefinitionDelete,
 		ActionPolicies, ActionPolicyGet, ActionPolicyPut, ActionPolicyDelete:

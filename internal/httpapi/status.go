@@ -62,6 +62,7 @@ var statuses = map[lading.Code]status{
 	lading.CodeAccountUnknown: {http: http.StatusNotFound},
 	lading.CodeTokenInvalid:   {http: http.StatusBadRequest},
 	lading.CodeTokenUnknown:   {http: http.StatusNotFound},
+	lading.CodeSessionUnknown: {http: http.StatusNotFound},
 	lading.CodeStorageFull:    {http: http.StatusInsufficientStorage},
 	lading.CodeUnavailable:    {http: http.StatusServiceUnavailable},
 	lading.CodeInternal:       {http.StatusInternalServerError, "UNKNOWN"},

@@ -112,7 +112,11 @@ func (h *handler) token(w *response, r *http.Request) error {
 	if err != nil {
 		return lading.ErrParameterInvalid.With("the query is not valid: it cannot be decoded")
 	}
-	return h.issue(w, r, TokenRequest{Service: v.Get("service"), Scopes: v["scope"], Client: v.Get("client_id"), Offline: v.Get("offline_token") == "true"}, "")
+	q := TokenRequest{Service: v.Get("service"), Scopes: v["scope"], Client: v.Get("client_id"), Offline: v.Get("offline_token") == "true"}
+	if q.Offline { // a GET that makes something
+		r = r.WithContext(lading.WithOrigin(r.Context(), origin(w.Header(), r)))
+	}
+	return h.issue(w, r, q, "")
 }
 
 // grantToken answers a POST, a request of OAuth 2.0 (distribution project,

@@ -20,6 +20,7 @@ type door struct {
 	rules    httpapi.Access   // nil without rules
 	chain    auth.Chain       // who is asked who is calling
 	tokens   httpapi.Tokens   // nil without
+	sessions httpapi.Sessions // nil without
 	accounts httpapi.Accounts // nil without
 	whoami   func(context.Context) (any, error)
 	identify func(*http.Request) (lading.Identity, error)

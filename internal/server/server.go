@@ -149,6 +149,7 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 		Access:            door.rules,
 		Audit:             s.audit.records(door.access),
 		Tokens:            door.tokens,
+		Sessions:          door.sessions,
 		Accounts:          door.accounts,
 		WhoAmI:            door.whoami,
 		Identify:          door.identify,

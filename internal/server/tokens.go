@@ -6,6 +6,7 @@ import (
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/auth"
 	"github.com/lading-dev/lading/internal/config"
+	"github.com/lading-dev/lading/internal/guard"
 	"github.com/lading-dev/lading/internal/httpapi"
 	oidc "github.com/lading-dev/lading/internal/issuer"
 	"github.com/lading-dev/lading/internal/token"
@@ -19,12 +20,12 @@ func (s *Server) openTokens(ctx context.Context, cfg config.Tokens, d *door, opt
 	}
 	tokens, err := token.Open(ctx, s.cat, token.Options{Lifetime: cfg.Lifetime, Refresh: cfg.Refresh, Rotate: cfg.Rotate,
 		Granted: d.access.Granted, Current: func(id lading.Identity) (lading.Identity, bool) { return d.chain.Current(id) },
-		Stamp: func(id lading.Identity) string { return d.chain.Stamp(id) }, Now: opt.Now, Logger: s.log})
+		Stamp: func(id lading.Identity) string { return d.chain.Stamp(id) }, Now: opt.Now, Logger: s.log, Ended: s.engine.Regranted})
 	if err != nil {
 		return err
 	}
 	d.chain = append(auth.Chain{tokens}, d.chain...)
-	d.tokens = issuer{tokens}
+	d.tokens, d.sessions = issuer{tokens}, guard.NewSessions(tokens, d.access)
 	s.background(tokens.Run)
 	return nil
 }

@@ -65,7 +65,7 @@ func (s *Service) current(id lading.Identity) (lading.Identity, error) {
 
 // identity is whom the token names.
 func (c Claims) identity() lading.Identity {
-	cred := &lading.Credential{ID: c.Credential, Bound: boundOf(c.Access), Expires: c.Expires.Time()}
+	cred := &lading.Credential{ID: c.Credential, Bound: boundOf(c.Access), Expires: c.Expires.Time(), Session: c.Session}
 	if slices.ContainsFunc(c.Access, Scope.unbound) {
 		cred.Bound = c.Bound
 	} else if c.Bound != nil {
@@ -73,7 +73,7 @@ func (c Claims) identity() lading.Identity {
 			cred.Bound[i] = cred.Bound[i].Intersect(c.Bound[i])
 		}
 	}
-	cred.Wider = &lading.Credential{ID: cred.ID, Bound: c.Bound}
+	cred.Wider = &lading.Credential{ID: cred.ID, Bound: c.Bound, Session: c.Session}
 	switch {
 	case strings.HasSuffix(cred.ID, auth.Refreshed): // who has that need not be who signed in
 		cred.Wider.Expires = cred.Expires

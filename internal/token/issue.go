@@ -76,6 +76,11 @@ func (s *Service) Issue(ctx context.Context, q Request) (Answer, error) {
 		return Answer{}, err
 	}
 	c := s.claims(id, granted)
+	var made session
+	if q.Offline && q.Refresh == "" {
+		made, out.Refresh = s.newSession(ctx, id, q.Client)
+		c.Session = made.id()
+	}
 	if out.Access, err = s.sign(c); err != nil {
 		return Answer{}, err
 	}
@@ -83,8 +88,8 @@ func (s *Service) Issue(ctx context.Context, q Request) (Answer, error) {
 		return Answer{}, lading.InvalidParameter("scope", "the token would be too large: ask for less")
 	}
 	out.Subject, out.Scopes, out.Issued, out.Expires = id.Subject, granted, c.Issued.Time(), c.Expires.Time()
-	if q.Offline && q.Refresh == "" {
-		out.Refresh, err = s.remember(ctx, id, q.Client)
+	if q.Refresh == "" && out.Refresh != "" {
+		err = s.remember(ctx, made)
 	}
 	return out, err
 }
@@ -138,7 +143,7 @@ func (s *Service) claims(id lading.Identity, access []Scope) Claims {
 	if cred := id.Credential; cred == nil {
 		c.Credential = s.stamp(id)
 	} else {
-		c.Credential, c.Bound = cred.ID, cred.Bound
+		c.Credential, c.Bound, c.Session = cred.ID, cred.Bound, cred.Session
 		if !cred.Expires.IsZero() {
 			c.Until = jwt.NewNumericDate(cred.Expires)
 		}

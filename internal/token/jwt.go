@@ -40,6 +40,8 @@ type Claims struct {
 	// Credential is the id of what the caller has shown for it; of nobody
 	// nothing.
 	Credential string `json:"cred,omitempty"`
+	// Session is the id of the session that the token was made in; empty is none.
+	Session string `json:"sid,omitempty"`
 	// Until is when that ends; nil is never.
 	Until *jwt.NumericDate `json:"cred_exp,omitempty"`
 	// Bound is what that was limited to.

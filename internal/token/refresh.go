@@ -24,15 +24,17 @@ const Prefix = "lading_rt_"
 // the oldest.
 const maxRefresh = 100
 
-// remember makes a refresh token for who is signed in. Where none are given, or
-// the caller is anonymous or came with a token already, it is empty.
-func (s *Service) remember(ctx context.Context, id lading.Identity, client string) (string, error) {
+// newSession makes a session, and its refresh token, for who is signed in. Where
+// none are given, or the caller is anonymous or came with a token already, the
+// token is empty.
+func (s *Service) newSession(ctx context.Context, id lading.Identity, client string) (r session, text string) {
 	cred := id.Credential
 	if s.opt.Refresh <= 0 || id.Anonymous() || cred != nil && cred.Wider != nil {
-		return "", nil
+		return session{}, ""
 	}
 	now := s.opt.Now()
-	r := stored{subject: id.Subject, groups: id.Groups, expires: now.Add(s.opt.Refresh)}
+	r = session{subject: id.Subject, groups: id.Groups, client: bounded(client), address: bounded(lading.OriginFrom(ctx).Address),
+		made: now, expires: now.Add(s.opt.Refresh)}
 	if cred == nil {
 		r.credential = s.stamp(id)
 	} else {
@@ -43,22 +45,28 @@ func (s *Service) remember(ctx context.Context, id lading.Identity, client strin
 	}
 	var b [32]byte
 	rand.Read(b[:])
-	text := Prefix + base64.RawURLEncoding.EncodeToString(b[:])
+	text = Prefix + base64.RawURLEncoding.EncodeToString(b[:])
+	r.hash = hashOf(text)
+	return r, text
+}
+
+// remember keeps a session that is new.
+func (s *Service) remember(ctx context.Context, r session) error {
 	groups, bound, err := r.texts()
 	if err != nil {
-		return "", err
+		return err
 	}
 	err = s.db.Update(ctx, 0, func(tx *sqldb.Tx) error {
-		tx.Exec(`INSERT INTO refresh_token(hash,subject,groups_json,credential,bound,client,made,expires) VALUES(?,?,?,?,?,?,?,?)`,
-			hashOf(text), r.subject, groups, r.credential, bound, bounded(client), now.UnixMicro(), r.expires.UnixMicro())
+		tx.Exec(`INSERT INTO refresh_token(hash,subject,groups_json,credential,bound,client,address,made,used,expires) VALUES(?,?,?,?,?,?,?,?,0,?)`,
+			r.hash, r.subject, groups, r.credential, bound, r.client, r.address, r.made.UnixMicro(), r.expires.UnixMicro())
 		tx.Exec(`DELETE FROM refresh_token WHERE subject=? AND hash NOT IN (SELECT hash FROM refresh_token WHERE subject=? ORDER BY made DESC, hash LIMIT ?)`,
 			r.subject, r.subject, maxRefresh)
 		return nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("token: keep a refresh token: %w", err)
+		return fmt.Errorf("token: keep a refresh token: %w", err)
 	}
-	return text, nil
+	return nil
 }
 
 // refreshed is whom a refresh token names, as of now.
@@ -80,26 +88,32 @@ func (s *Service) refreshed(ctx context.Context, text string) (lading.Identity, 
 	if !ok {
 		return lading.Identity{}, wrong
 	}
+	s.uses.note(r, s.opt.Now())
 	id.Credential = r.identity().Credential
 	id.Credential.ID += auth.Refreshed
 	return id, nil
 }
 
-// stored is what is known of a refresh token.
-type stored struct {
+// session is what is known of a refresh token.
+type session struct {
+	hash       []byte // of its text
 	subject    string
 	groups     []string
 	credential string
 	bound      *lading.Bound
+	client     string
+	address    string
+	made       time.Time
+	used       time.Time // as far as it is written; zero is never
 	expires    time.Time
 }
 
-func (r stored) identity() lading.Identity {
-	return lading.Identity{Subject: r.subject, Groups: r.groups, Credential: &lading.Credential{ID: r.credential, Bound: r.bound, Expires: r.expires}}
+func (r session) identity() lading.Identity {
+	return lading.Identity{Subject: r.subject, Groups: r.groups, Credential: &lading.Credential{ID: r.credential, Bound: r.bound, Expires: r.expires, Session: r.id()}}
 }
 
 // texts are the groups and the bound as they are kept.
-func (r stored) texts() (groups, bound string, err error) {
+func (r session) texts() (groups, bound string, err error) {
 	if len(r.groups) > 0 {
 		b, err := json.Marshal(r.groups)
 		if err != nil {
@@ -117,15 +131,16 @@ func (r stored) texts() (groups, bound string, err error) {
 	return groups, bound, nil
 }
 
-func (s *Service) stored(ctx context.Context, text string) (r stored, err error) {
+// columns are those that scanSession reads.
+const columns = `hash,subject,groups_json,credential,bound,client,address,made,used,expires`
+
+func scanSession(row sqldb.Row) (r session, err error) {
 	var groups, bound string
-	var expires int64
-	err = s.db.Read().QueryRow(ctx, `SELECT subject,groups_json,credential,bound,expires FROM refresh_token WHERE hash=?`, hashOf(text)).
-		Scan(&r.subject, &groups, &r.credential, &bound, &expires)
-	if err != nil {
+	var made, used, expires int64
+	if err := row.Scan(&r.hash, &r.subject, &groups, &r.credential, &bound, &r.client, &r.address, &made, &used, &expires); err != nil {
 		return r, fmt.Errorf("token: refresh token: %w", err)
 	}
-	r.expires = time.UnixMicro(expires)
+	r.made, r.used, r.expires = time.UnixMicro(made).UTC(), timeOf(used), time.UnixMicro(expires).UTC()
 	if groups != "" {
 		err = json.Unmarshal([]byte(groups), &r.groups)
 	}
@@ -139,27 +154,8 @@ func (s *Service) stored(ctx context.Context, text string) (r stored, err error)
 	return r, nil
 }
 
-// Revoke removes a refresh token. It is no error that there is none.
-func (s *Service) Revoke(ctx context.Context, text string) error {
-	return s.remove(ctx, `DELETE FROM refresh_token WHERE hash=?`, hashOf(text))
-}
-
-// RevokeAll removes those of a caller.
-func (s *Service) RevokeAll(ctx context.Context, subject string) error {
-	return s.remove(ctx, `DELETE FROM refresh_token WHERE subject=?`, subject)
-}
-
-// sweep removes those that have expired.
-func (s *Service) sweep(ctx context.Context) error {
-	return s.remove(ctx, `DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires<=? ORDER BY expires LIMIT 1000)`, s.opt.Now().UnixMicro())
-}
-
-func (s *Service) remove(ctx context.Context, sql string, args ...any) error {
-	err := s.db.Update(ctx, 0, func(tx *sqldb.Tx) error { tx.Exec(sql, args...); return nil })
-	if err != nil {
-		return fmt.Errorf("token: remove refresh tokens: %w", err)
-	}
-	return nil
+func (s *Service) stored(ctx context.Context, text string) (session, error) {
+	return scanSession(s.db.Read().QueryRow(ctx, `SELECT `+columns+` FROM refresh_token WHERE hash=?`, hashOf(text)))
 }
 
 func hashOf(text string) []byte {
@@ -168,4 +164,12 @@ func hashOf(text string) []byte {
 }
 
 // bounded cuts what a client says of itself.
-func bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 100)], "") }
+func bounded(s string) string { return lading.Printable(s, 100) }
+
+// timeOf is a time in Unix microseconds; 0 is none.
+func timeOf(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

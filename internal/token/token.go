@@ -1,8 +1,8 @@
 // Package token makes and reads the registry's own tokens, by which clients say
 // who they are and for what they ask: short-lived JWTs (RFC 7519), signed with
 // keys that are in the catalog, so that every replica reads what any of them
-// has made; and refresh tokens, which are remembered there until they are
-// removed or expire.
+// has made; and refresh tokens, each of which is a session that is remembered
+// there until it is ended or expires.
 //
 // A token gives nothing. It names a caller, who was found out before, and
 // bounds what that caller may do with it; the rules are asked at each request.
@@ -11,6 +11,7 @@ package token
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -41,8 +42,11 @@ type Options struct {
 	// Stamp is the id of the credential of a caller who has none; nil is
 	// auth.Session.
 	Stamp func(lading.Identity) string
-	// Poll is how often keys are looked for that other replicas made; 0 means
-	// 1 s.
+	// Ended is called after sessions have been, whichever replica ended them: who
+	// runs a stream shall be asked for again. Nil is nobody.
+	Ended func()
+	// Poll is how often keys are looked for that other replicas made, and four
+	// times as often sessions that they ended; 0 means 1 s.
 	Poll time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -65,6 +69,9 @@ func (o *Options) setDefaults() {
 	if o.Stamp == nil {
 		o.Stamp = func(lading.Identity) string { return auth.Session }
 	}
+	if o.Ended == nil {
+		o.Ended = func() {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -82,6 +89,10 @@ type Service struct {
 	ring atomic.Pointer[ring]
 	mu   sync.Mutex // held while keys are read
 	read time.Time  // when they were last, for a key that is not known
+
+	ended   atomic.Pointer[map[string]bool] // ids of sessions; see Ended
+	endedMu sync.Mutex                      // held while they are read
+	uses    uses
 }
 
 // Open reads the keys that sign, and makes the first.
@@ -93,29 +104,31 @@ func Open(ctx context.Context, cat *catalog.Catalog, opt Options) (*Service, err
 	}
 	s := &Service{db: cat.DB(), opt: opt, name: "lading-" + hex.EncodeToString(id)}
 	s.ring.Store(&ring{seen: seen{seed: maphash.MakeSeed()}})
-	return s, s.Refresh(ctx)
+	s.ended.Store(&map[string]bool{})
+	return s, errors.Join(s.Refresh(ctx), s.RefreshEnded(ctx))
 }
 
 // Name is what clients call the service: the issuer of its tokens, and their
 // audience. It is the same for all replicas, and for ever.
 func (s *Service) Name() string { return s.name }
 
-// Run notices the keys that other replicas make, and makes another when it is
-// time, until ctx ends.
+// Run notices the keys that other replicas make and the sessions that they end,
+// makes another key when it is time, and writes down when sessions were used,
+// until ctx ends.
 func (s *Service) Run(ctx context.Context) {
-	every := s.opt.Poll
-	if s.db.Dialect() == sqldb.SQLite {
-		every = max(every, time.Minute) // there are no other replicas
+	told := func(what string) func(error) {
+		return func(err error) { s.opt.Logger.Error(what+": it is tried again", "error", err) }
 	}
-	round := 0
-	sqldb.Poll(ctx, every, func(err error) {
-		s.opt.Logger.Error("the keys of tokens could not be read again: it is tried again", "error", err)
-	}, func(ctx context.Context) error {
-		err := s.Refresh(ctx)
-		if err == nil && round%60 == 0 {
-			err = s.sweep(ctx)
-		}
-		round++
-		return err
-	})
+	every := s.opt.Poll
+	var all sync.WaitGroup
+	if s.db.Dialect() == sqldb.SQLite { // there are no other replicas
+		every = max(every, time.Minute)
+	} else {
+		all.Go(func() {
+			sqldb.Poll(ctx, s.opt.Poll/4, told("the sessions that were ended could not be read again"), s.RefreshEnded)
+		})
+	}
+	all.Go(func() { sqldb.Poll(ctx, every, told("the keys of tokens could not be read again"), s.Refresh) })
+	all.Go(func() { sqldb.Poll(ctx, time.Minute, told("the uses of sessions could not be written"), s.Keep) })
+	all.Wait()
 }
