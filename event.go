@@ -46,13 +46,23 @@ func (c *Change) AppendCloudEvent(b []byte, base string, data Data) ([]byte, err
 	if err != nil {
 		return b, err
 	}
-	quoted, err := json.Marshal(base)
+	b = append(b, parts[0]...)
+	if b, err = appendQuoted(b, base); err != nil {
+		return b, err
+	}
+	return append(b, parts[1]...), nil
+}
+
+// appendQuoted appends what stands between the quotes of a JSON string.
+func appendQuoted(b []byte, s string) ([]byte, error) {
+	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r) }) < 0 {
+		return append(b, s...), nil // as nearly every address
+	}
+	quoted, err := json.Marshal(s)
 	if err != nil {
 		return b, err
 	}
-	b = append(b, parts[0]...)
-	b = append(b, quoted[1:len(quoted)-1]...)
-	return append(b, parts[1]...), nil
+	return append(b, quoted[1:len(quoted)-1]...), nil
 }
 
 func (c *Change) encode(data Data) (parts [2][]byte, err error) {

@@ -67,8 +67,10 @@ func NewGrants(ranges ...Range) Grants {
 	return Grants{out}
 }
 
+var every = []Range{{}}
+
 // AllGrants sees every repository.
-func AllGrants() Grants { return Grants{[]Range{{}}} }
+func AllGrants() Grants { return Grants{every} }
 
 // Ranges returns the ranges, sorted and disjoint. The caller must not change
 // them.
@@ -81,7 +83,12 @@ func (g Grants) Empty() bool { return len(g.ranges) == 0 }
 func (g Grants) All() bool { return len(g.ranges) == 1 && g.ranges[0] == Range{} }
 
 // Equal reports whether both are the same set.
-func (g Grants) Equal(h Grants) bool { return slices.Equal(g.ranges, h.ranges) }
+func (g Grants) Equal(h Grants) bool {
+	if len(g.ranges) > 0 && len(g.ranges) == len(h.ranges) && &g.ranges[0] == &h.ranges[0] {
+		return true // one value, as of a caller who asks again: nothing to compare
+	}
+	return slices.Equal(g.ranges, h.ranges)
+}
 
 // Contains reports whether the repository may be seen.
 func (g Grants) Contains(name string) bool {

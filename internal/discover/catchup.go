@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lading-dev/lading"
 	"github.com/lading-dev/lading/internal/sqldb"
@@ -68,7 +69,7 @@ func (s *watch) sets(c cursor) (full, may lading.Grants, err error) {
 // difference first.
 func (s *watch) catchUp() error {
 	p := s.paging
-	if err := s.readGrants(); err != nil {
+	if err := s.readGrants(time.Now()); err != nil {
 		return err
 	}
 	items, done, err := s.page(p)
@@ -110,7 +111,7 @@ func (s *watch) arrive() (err error) {
 	if s.cur.may, err = s.e.saveSet(s.ctx, p.may); err != nil {
 		return err
 	}
-	if err := s.readGrants(); err != nil {
+	if err := s.readGrants(time.Now()); err != nil {
 		return err
 	}
 	if !p.full.Equal(p.may) || !p.full.Equal(s.grants) {

@@ -44,9 +44,11 @@ const (
 
 // seal encrypts under a random nonce: two cursors never compare equal.
 func (e *Engine) seal(plain []byte, context string) string {
-	buf := make([]byte, e.aead.NonceSize(), e.aead.NonceSize()+len(plain)+e.aead.Overhead())
+	n := e.aead.NonceSize() + len(plain) + e.aead.Overhead()
+	buf := make([]byte, e.aead.NonceSize(), n+base64.RawURLEncoding.EncodedLen(n))
 	rand.Read(buf)
-	return base64.RawURLEncoding.EncodeToString(e.aead.Seal(buf, buf, plain, []byte(context)))
+	sealed := e.aead.Seal(buf, buf, plain, []byte(context))
+	return string(base64.RawURLEncoding.AppendEncode(sealed, sealed)[n:])
 }
 
 // maxSealed bounds what is decoded, in characters.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/lading-dev/lading"
@@ -29,6 +30,7 @@ type watch struct {
 
 	grants lading.Grants // what the caller may see
 	asked  time.Time     // when that was asked
+	now    time.Time     // when the step in turn began: a thousand streams ask for it at once
 	cur    cursor        // where the stream stands
 	// current is when it had nothing more to tell.
 	current time.Time
@@ -52,6 +54,7 @@ type watch struct {
 	alarm   time.Time       // when the timer comes
 	waits   <-chan struct{} // the end of who waits, which is told to wake as well
 	release func() bool     // ends that
+	left    atomic.Bool     // it has come
 }
 
 // Next implements lading.Stream.
@@ -92,11 +95,12 @@ func (s *watch) Close() {
 
 // step does one bounded piece of work; idle tells that there was none.
 func (s *watch) step() (idle bool, err error) {
-	switch now := time.Now(); {
+	s.now = time.Now()
+	switch {
 	case s.e.drained():
 		s.goaway(lading.GoawayDrain, 5*time.Second)
 		return false, nil
-	case !now.Before(s.ends):
+	case !s.now.Before(s.ends):
 		s.goaway(lading.GoawayMaxAge, time.Second)
 		return false, nil
 	}
@@ -171,8 +175,8 @@ func (s *watch) tail() (idle bool, err error) {
 		s.synced = true
 		s.control(lading.ControlSynced)
 	}
-	if !time.Now().Before(s.bookmark) {
-		s.bookmark = time.Now().Add(s.e.opt.Watch.Bookmark)
+	if !s.now.Before(s.bookmark) {
+		s.bookmark = s.now.Add(s.e.opt.Watch.Bookmark)
 		s.control(lading.ControlBookmark)
 	}
 	return idle, nil
@@ -245,13 +249,17 @@ func (s *watch) fail(err error) {
 // channel, which costs less than to choose among several: there may be a
 // thousand streams that wait for the same change.
 func (s *watch) wait(ctx context.Context) error {
-	s.wakeBy(s.due())
+	s.wakeBy(s.now, s.due())
 	if done := ctx.Done(); done != s.waits {
 		s.release()
-		s.waits, s.release = done, context.AfterFunc(ctx, s.rouse)
+		s.left.Store(false)
+		s.waits, s.release = done, context.AfterFunc(ctx, func() { s.left.Store(true); s.rouse() })
 	}
 	<-s.wake
-	return ctx.Err()
+	if s.left.Load() { // costs less than to ask the context, which takes a lock
+		return ctx.Err()
+	}
+	return nil
 }
 
 // due is when there is something to do although nothing happens.
@@ -268,8 +276,7 @@ func (s *watch) due() time.Time {
 
 // wakeBy has the stream woken not later than at a time. It may be woken before:
 // the timer is left alone where it comes first anyway.
-func (s *watch) wakeBy(t time.Time) {
-	now := time.Now()
+func (s *watch) wakeBy(now, t time.Time) {
 	switch {
 	case s.timer == nil:
 		s.timer = time.AfterFunc(t.Sub(now), s.rouse)
@@ -288,8 +295,8 @@ func (s *watch) rouse() {
 	}
 }
 
-func (s *watch) readGrants() (err error) {
-	s.asked = time.Now()
+func (s *watch) readGrants(now time.Time) (err error) {
+	s.asked = now
 	s.grants, err = lading.GrantsFrom(s.ctx)
 	return err
 }
@@ -301,7 +308,7 @@ func (s *watch) regrant() (changed bool, err error) {
 		return false, nil
 	}
 	before := s.grants
-	if err := s.readGrants(); err != nil || s.grants.Equal(before) {
+	if err := s.readGrants(s.now); err != nil || s.grants.Equal(before) {
 		return false, err
 	}
 	if s.view {

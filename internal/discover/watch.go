@@ -128,7 +128,7 @@ func (s *watch) scope(kind lading.Kind) lading.Scope {
 
 // open finds out where the stream begins.
 func (s *watch) open() error {
-	if err := s.readGrants(); err != nil {
+	if err := s.readGrants(time.Now()); err != nil {
 		return err
 	}
 	var from *cursor
