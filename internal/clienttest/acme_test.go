@@ -13,8 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lading-dev/lading/internal/certs/certstest"
 )
@@ -26,9 +28,11 @@ type authority struct {
 	directory string
 	manage    string
 	tlsPort   string // where it comes to check names
+	log       *record
 }
 
-func startAuthority(t *testing.T) *authority {
+// startAuthority starts one whose certificates are good for so long.
+func startAuthority(t *testing.T, life time.Duration) *authority {
 	t.Helper()
 	a := &authority{ca: certstest.New(t, "of the ACME server"), tlsPort: freePort(t)}
 	dir := t.TempDir()
@@ -36,12 +40,12 @@ func startAuthority(t *testing.T) *authority {
 	listen, manage, dns := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
 	file := filepath.Join(dir, "pebble.json")
 	writeFile(t, file, fmt.Sprintf(`{"pebble":{"listenAddress":%q,"managementListenAddress":%q,"certificate":%q,"privateKey":%q,"httpPort":1,"tlsPort":%s,
-		"profiles":{"default":{"description":"x","validityPeriod":7776000}}}}`, listen, manage, certificate, key, a.tlsPort))
+		"profiles":{"default":{"description":"x","validityPeriod":%d}}}}`, listen, manage, certificate, key, a.tlsPort, int(life.Seconds())))
 	background(t, newTool(t, "pebble-challtestsrv"), "-dnsserver", dns, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "", "-https01", "",
 		"-tlsalpn01", "", "-doh", "", "-management", "127.0.0.1:"+freePort(t))
 	pebble := newTool(t, "pebble")
 	pebble.env = append(pebble.env, "PEBBLE_VA_NOSLEEP=1")
-	background(t, pebble, "-config", file, "-dnsserver", dns)
+	a.log = background(t, pebble, "-config", file, "-dnsserver", dns)
 	a.directory, a.manage = "https://"+listen+"/dir", "https://"+manage
 	waitFor(t, "pebble", func() bool { _, err := a.ask(a.directory); return err == nil })
 	return a
@@ -57,13 +61,45 @@ func (a *authority) ask(url string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
+// roots are the CAs of its certificates.
+func (a *authority) roots(t *testing.T) *x509.CertPool {
+	t.Helper()
+	root, err := a.ask(a.manage + "/roots/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(root) {
+		t.Fatalf("%s", root)
+	}
+	return roots
+}
+
+// record is what a program has written so far.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
 // background runs a program until the test ends.
-func background(t *testing.T, c tool, args ...string) {
+func background(t *testing.T, c tool, args ...string) *record {
 	t.Helper()
 	cmd := exec.Command(c.path, args...)
 	cmd.Env, cmd.Dir = c.env, c.dir
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
+	log := new(record)
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,9 +107,10 @@ func background(t *testing.T, c tool, args ...string) {
 		cmd.Process.Signal(syscall.SIGKILL)
 		cmd.Wait()
 		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(c.path), &log)
+			t.Logf("%s:\n%s", filepath.Base(c.path), log)
 		}
 	})
+	return log
 }
 
 func freePort(t *testing.T) string {
@@ -90,7 +127,7 @@ func freePort(t *testing.T) string {
 // TestACME has a certificate made by a real ACME server, keeps it for the next
 // start, and has none made for other names.
 func TestACME(t *testing.T) {
-	a := startAuthority(t)
+	a := startAuthority(t, 90*24*time.Hour)
 	const host = "reg.lading.example"
 	file := configFile(t, "")
 	dir := filepath.Dir(file)
@@ -103,14 +140,7 @@ func TestACME(t *testing.T) {
 		"tls:\n  acme_hosts: "+host+"\n  acme_directory: "+a.directory+"\n  acme_ca: "+filepath.Join(dir, "acme.pem")+
 		"\n  client_ca: "+filepath.Join(dir, "clients.pem")+"\n  client_auth: require\n")
 	r := startRegistry(t, file)
-	root, err := a.ask(a.manage + "/roots/0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(root) {
-		t.Fatalf("%s", root)
-	}
+	roots := a.roots(t)
 	dial := func(name string, protocols ...string) (*tls.Conn, error) {
 		return tls.Dial("tcp", r.addr, &tls.Config{RootCAs: roots, ServerName: name, NextProtos: protocols, Certificates: []tls.Certificate{clients.Client(t, "ada").TLS(t)}})
 	}
