@@ -118,4 +118,3 @@ func TestACMEReplicas(t *testing.T) {
 	}
 	t.Logf("the CA came to %d and %d; the first was good for another %v", b.handed[0].Load(), b.handed[1].Load(), time.Until(first.NotAfter))
 }
-
