@@ -19,8 +19,16 @@ func TestUsersOnAPublicAddress(t *testing.T) {
 	dir := t.TempDir()
 	users, file := filepath.Join(dir, "users"), filepath.Join(dir, "lading.yaml")
 	write(t, users, "ada:"+string(hash)+"\n")
-	write(t, file, "auth: {htpasswd: "+users+"}\naccess: {rules: \"user:ada owner,admin registry\"}\n")
-	for flag, warns := range map[string]string{"--insecure-no-auth": "there is no TLS", "--behind-tls-proxy": "http.trusted_proxies names no proxy"} {
+	text := "auth: {htpasswd: " + users + "}\naccess: {rules: \"user:ada owner,admin registry\"}\n"
+	write(t, file, text)
+	for flag, warns := range map[string]string{"--insecure-no-auth": "there is no TLS", "--behind-tls-proxy": "http.trusted_proxies is none"} {
+		if flag == "--behind-tls-proxy" {
+			code, _, log := command(t, "serve", "--config", file, "--listen", "0.0.0.0:0", "--data", t.TempDir(), flag)
+			if code != exitUsage || !strings.Contains(log, "http.trusted_proxies: is empty with behind_tls_proxy") {
+				t.Errorf("%s, and nobody is named: %d %s", flag, code, log)
+			}
+			write(t, file, text+"http: {trusted_proxies: none}\n")
+		}
 		s := startServing(t, "--config", file, "--listen", "0.0.0.0:0", "--data", t.TempDir(), flag)
 		if got := fetch(t, s.url+"/v2/", nil); got.StatusCode != 401 {
 			t.Errorf("%s: %d", flag, got.StatusCode)

@@ -41,7 +41,7 @@ func serveTLS(srv *http.Server, ln net.Listener, conf *tls.Config) error {
 }
 
 // tellTransport warns of passwords that can be read on their way, and of
-// proxies that nobody has named.
+// proxies that tell nothing of who is calling.
 func tellTransport(cfg config.Config, addr net.Addr, log *slog.Logger) {
 	if !cfg.SignIn() || cfg.TLS.On() || !reachable(addr) {
 		return
@@ -49,7 +49,7 @@ func tellTransport(cfg config.Config, addr net.Addr, log *slog.Logger) {
 	switch {
 	case !cfg.BehindTLSProxy:
 		log.Warn("there is no TLS: passwords go over the network as they are", "addr", addr)
-	case cfg.HTTP.TrustedProxies == "":
-		log.Warn("http.trusted_proxies names no proxy: all callers seem to come from its address, in the log and where guessing is slowed down")
+	case cfg.HTTP.TrustedProxies == "none":
+		log.Warn("http.trusted_proxies is none: all callers seem to come from the proxy's address, in the log and where guessing is slowed down")
 	}
 }

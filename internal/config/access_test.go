@@ -31,7 +31,7 @@ func TestPublicAddress(t *testing.T) {
 	c.Auth.Htpasswd = "/etc/users"
 	checkFor(t, "users sign in without TLS", c, "listen", "passwords could be read")
 	proxied, insecure, certs := c, c, c
-	proxied.BehindTLSProxy = true
+	proxied.BehindTLSProxy, proxied.HTTP.TrustedProxies = true, "10.0.0.2"
 	checkFor(t, "a proxy in front", proxied, "listen", "")
 	insecure.InsecureNoAuth = true
 	checkFor(t, "told to", insecure, "listen", "")

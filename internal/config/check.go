@@ -43,7 +43,7 @@ func mistakes(c Config) Mistakes {
 	if c.HTTP.MaxHeader < 4<<10 || c.HTTP.MaxHeader > 1<<20 {
 		m.add("http.max_header", "%v is out of bounds: 4KiB to 1MiB", c.HTTP.MaxHeader)
 	}
-	m.outside(c.HTTP)
+	m.outside(c.HTTP, c.BehindTLSProxy)
 	m.tls(c.TLS)
 	m.limits(c.Limits)
 	m.within("audit.retention", c.Audit.Retention, day, 10*366*day)

@@ -213,7 +213,9 @@ type HTTP struct {
 	// front, separated by commas, such as "10.0.0.2, 10.1.0.0/16". Their
 	// X-Forwarded-For, -Proto and -Host tell the client's address, its scheme
 	// and host. From anybody else such headers count for nothing. The proxies
-	// must set them, or remove what clients wrote there.
+	// must set them, or remove what clients wrote there. With behind_tls_proxy it
+	// has to say something: none is that the proxy tells nothing of clients, who
+	// then all have its address.
 	TrustedProxies string
 	// Forwarded (http.forwarded) is the kind of header that trusted proxies
 	// write: x-forwarded, or standard, the header Forwarded of RFC 7239. The

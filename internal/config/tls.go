@@ -25,11 +25,22 @@ func (t TLS) Hosts() []string {
 // Errors: every line that is no rule, with its number.
 func (t TLS) Subjects() (certs.Subjects, error) { return certs.ParseSubjects(t.ClientSubjects) }
 
+// nobody is what http.trusted_proxies says of proxies that tell nothing.
+const nobody = "none"
+
+// trusted are the proxies that are named.
+func (h HTTP) trusted() ([]netip.Prefix, error) {
+	if h.TrustedProxies == nobody {
+		return nil, nil
+	}
+	return proxy.ParseTrusted(h.TrustedProxies)
+}
+
 // Proxies are what is to be believed of who is in front.
 //
 // Errors: what is no address, and no URL.
 func (c Config) Proxies() (proxy.Options, error) {
-	trusted, err := proxy.ParseTrusted(c.HTTP.TrustedProxies)
+	trusted, err := c.HTTP.trusted()
 	if err != nil {
 		return proxy.Options{}, err
 	}
@@ -49,14 +60,19 @@ func parseOutside(text string) (*url.URL, error) {
 	return u, nil
 }
 
-func (m *Mistakes) outside(h HTTP) {
+func (m *Mistakes) outside(h HTTP, behind bool) {
 	if h.URL != "" {
 		if _, err := parseOutside(h.URL); err != nil {
 			m.add("http.url", "%s", err)
 		}
 	}
-	if _, err := proxy.ParseTrusted(h.TrustedProxies); err != nil {
+	if _, err := h.trusted(); err != nil {
 		m.add("http.trusted_proxies", "%s", err)
+	}
+	if behind && h.TrustedProxies == "" {
+		m.add("http.trusted_proxies", "is empty with behind_tls_proxy: every caller would have the proxy's address, so that one who guesses passwords or asks for "+
+			"too much slows down all, and records tell nothing. Write in the section http, with the address or the network of the proxy, trusted_proxies: 10.0.0.2 "+
+			"(127.0.0.1 for one on this machine), and have the proxy set X-Forwarded-For, -Proto and -Host; or trusted_proxies: none, if it cannot")
 	}
 	if h.Forwarded != XForwarded && h.Forwarded != StandardForwarded {
 		m.add("http.forwarded", "%q is not a kind of header: write x-forwarded or standard", h.Forwarded)

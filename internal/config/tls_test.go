@@ -57,6 +57,8 @@ func TestOutside(t *testing.T) {
 		{"no scheme", "http.url", "write a scheme", config.HTTP{URL: "reg.example"}},
 		{"proxies", "", "", config.HTTP{TrustedProxies: "10.0.0.2, fd00::/8"}},
 		{"a name", "http.trusted_proxies", `"nginx" is neither`, config.HTTP{TrustedProxies: "10.0.0.2, nginx"}},
+		{"proxies that tell nothing", "", "", config.HTTP{TrustedProxies: "none"}},
+		{"none and one", "http.trusted_proxies", `"none" is neither`, config.HTTP{TrustedProxies: "none, 10.0.0.2"}},
 		{"another header", "http.forwarded", "x-forwarded or standard", config.HTTP{Forwarded: "x-real-ip"}},
 	} {
 		c := config.Default()
@@ -67,6 +69,13 @@ func TestOutside(t *testing.T) {
 		checkFor(t, tt.name, c, tt.key, tt.wrong)
 	}
 	c := config.Default()
+	c.BehindTLSProxy = true
+	checkFor(t, "a proxy that nobody has named", c, "http.trusted_proxies", "trusted_proxies: 10.0.0.2")
+	c.HTTP.TrustedProxies = "none"
+	checkFor(t, "a proxy that tells nothing", c, "", "")
+	if o, err := c.Proxies(); err != nil || len(o.Trusted) != 0 || !o.TLS {
+		t.Errorf("%+v, %v", o, err)
+	}
 	c.HTTP.URL, c.HTTP.TrustedProxies, c.HTTP.Forwarded, c.BehindTLSProxy = "https://reg.example", "::1", config.StandardForwarded, true
 	o, err := c.Proxies()
 	if err != nil || len(o.Trusted) != 1 || !o.Standard || !o.TLS || o.URL.Host != "reg.example" {
