@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,19 +75,29 @@ type certTransport struct {
 	answered    atomic.Bool // the host has, so it takes what it is shown
 }
 
+// tries is how often a server is asked for why it has hung up: net/http does
+// not always read what the server said last.
+const tries = 4
+
 func (t *certTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	own, by := strings.EqualFold(req.URL.Host, t.host), t.others
-	if own {
-		by = t.own
+	if !strings.EqualFold(req.URL.Host, t.host) {
+		res, err := t.others.RoundTrip(req)
+		return res, explain(req.URL.Host, err)
 	}
-	res, err := by.RoundTrip(req)
-	if err != nil {
-		return nil, t.explain(req.URL.Host, own, err)
+	for try := 1; ; try++ {
+		res, err := t.own.RoundTrip(req)
+		if err == nil {
+			t.answered.Store(true)
+			return res, nil
+		}
+		err = explain(t.host, err)
+		if req.Context().Err() != nil || t.answered.Load() || !t.shown.suspect(err) {
+			return nil, t.shown.explain(t.host, err)
+		}
+		if try == tries || req.Body != nil && req.Body != http.NoBody || req.Method != http.MethodGet && req.Method != http.MethodHead {
+			return nil, t.shown.blame(t.host, err)
+		}
 	}
-	if own {
-		t.answered.Store(true)
-	}
-	return res, nil
 }
 
 // CloseIdleConnections closes what is not in use.
@@ -95,8 +106,8 @@ func (t *certTransport) CloseIdleConnections() {
 	t.others.CloseIdleConnections()
 }
 
-// explain makes a *CertificateError of a failure that is one.
-func (t *certTransport) explain(host string, own bool, err error) error {
+// explain makes a *CertificateError of a failure that happened here.
+func explain(host string, err error) error {
 	var known *CertificateError
 	var server *tls.CertificateVerificationError
 	switch {
@@ -105,10 +116,8 @@ func (t *certTransport) explain(host string, own bool, err error) error {
 		return known
 	case errors.As(err, &server):
 		return &CertificateError{Reason: CertificateUntrusted, Host: host, Err: server.Err}
-	case !own:
-		return err
 	}
-	return t.shown.explain(host, t.answered.Load(), err)
+	return err
 }
 
 // showing is what there is to show to a host, and what came of it when the host
@@ -155,15 +164,35 @@ func namesOf(raw [][]byte) (names []string) {
 	return names
 }
 
-// explain tells what a failure has to do with what was shown. A server may hang
-// up before its reason is read: then it is enough that it has asked, and never
-// answered.
-func (s *showing) explain(host string, answered bool, err error) error {
+// explain makes a *CertificateError of a failure of which the server says that
+// it is one.
+func (s *showing) explain(host string, err error) error {
+	if s.wasAsked() && refuses(err) {
+		return s.blame(host, err)
+	}
+	return err
+}
+
+// suspect tells whether a failure of a server that has never answered may be
+// one of a certificate although the server does not say so, or not in time.
+func (s *showing) suspect(err error) bool {
+	var known *CertificateError
+	var n net.Error
+	var op *net.OpError
+	return s.wasAsked() && !errors.As(err, &known) && !refuses(err) &&
+		!(errors.As(err, &n) && n.Timeout()) && !(errors.As(err, &op) && op.Op == "dial")
+}
+
+func (s *showing) wasAsked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !ofCertificate(err) && (!s.asked || answered || !isCut(err)) {
-		return err
-	}
+	return s.asked
+}
+
+// blame makes a *CertificateError of a failure.
+func (s *showing) blame(host string, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e := &CertificateError{Reason: CertificateWanted, Host: host, Takes: s.takes, Err: err}
 	if s.last != nil {
 		e.Reason, e.File, e.Certificate = CertificateRefused, s.last.file, s.last.Leaf
@@ -184,18 +213,10 @@ var certificateAlerts = []tls.AlertError{
 	116, // certificate_required
 }
 
-// ofCertificate tells whether a server has refused what it was shown.
-// crypto/tls has a type of its own for the alerts it reads; their words are
-// those of tls.AlertError.
-func ofCertificate(err error) bool {
+// refuses tells whether a server has sent one of these alerts. crypto/tls has a
+// type of its own for those it reads; their words are those of tls.AlertError.
+func refuses(err error) bool {
 	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "remote error" {
-		return false
-	}
-	for _, alert := range certificateAlerts {
-		if op.Err.Error() == alert.Error() {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &op) && op.Op == "remote error" &&
+		slices.ContainsFunc(certificateAlerts, func(a tls.AlertError) bool { return op.Err.Error() == a.Error() })
 }

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/lading-dev/lading/internal/cli"
 )
 
 func TestPolicies(t *testing.T) {
@@ -19,7 +21,7 @@ func TestPolicies(t *testing.T) {
 		want string
 	}{
 		{"types policy", exitDone, "lading types policy [command]"},
-		{"types policy ls", exitUsage, "say which registry, with --registry http://HOST"},
+		{"types policy ls", exitUsage, "say which registry, with --registry HOST"},
 		{"types policy ls" + at, exitDone, "There are no policies: everything is taken."},
 		{"types policy apply" + at, exitUsage, "requires at least 1 arg(s)"},
 		{"types policy apply " + dir + "/none.json" + at, exitFailed, "no such file"},
@@ -34,10 +36,10 @@ func TestPolicies(t *testing.T) {
 		{"types policy ls" + at, exitDone, "charts      namespace acme/charts  helm   -                                         deny     enforce   -\n"},
 		{"types policy ls" + at, exitDone, "everything  registry               all    docker-plugin,sif,wasm,ollama and 2 more  allow    warn      deny\n"},
 		{"types policy show charts" + at, exitDone, "\n  \"validate\": \"enforce\"\n"},
-		{"types policy show nobody" + at, exitFailed, "nobody: the registry answers 404 Not Found"},
+		{"types policy show nobody" + at, cli.ExitNotFound, "nobody: the registry answers 404 Not Found"},
 		{"__complete types policy rm" + at + " ch", exitDone, "charts\n"},
 		{"types policy rm charts everything" + at, exitDone, "charts: the policy is removed\neverything: the policy is removed"},
-		{"types policy rm charts" + at, exitFailed, "charts: the registry answers 404 Not Found"},
+		{"types policy rm charts" + at, cli.ExitNotFound, "charts: the registry answers 404 Not Found"},
 		{"types policy ls" + at, exitDone, "There are no policies"},
 	} {
 		code, out, log := command(t, strings.Fields(tt.args)...)

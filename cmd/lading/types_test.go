@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lading-dev/lading/internal/cli"
 	"github.com/lading-dev/lading/internal/config"
 	"github.com/lading-dev/lading/internal/server"
 )
@@ -48,15 +49,18 @@ func TestTypes(t *testing.T) {
 		{"types", exitDone, "lading types [command]"},
 		{"types ls", exitDone, "helm "},
 		{"types show helm", exitDone, `"name": "helm"`},
-		{"types show nobody", exitFailed, "there is no definition nobody"},
+		{"types show nobody", cli.ExitNotFound, "there is no definition nobody"},
 		{"types check " + good, exitDone, good + " is good: the type recipe"},
 		{"types check " + bad, exitFailed, bad + ":3: /match/0/colour: is not a field that is known here"},
 		{"types check " + bad + " " + good, exitFailed, "1 of 2 files cannot be used"},
 		{"types check " + good + " " + twin, exitFailed, `the type "recipe" has the same match`},
 		{"types check " + dir + "/none.json", exitFailed, "cannot be read"},
 		{"types check", exitUsage, "requires at least 1 arg(s)"},
-		{"types apply " + good, exitUsage, "say which registry, with --registry http://HOST"},
-		{"types apply " + good + " --registry localhost", exitUsage, "is not http://HOST or https://HOST"},
+		{"types apply " + good, exitUsage, "say which registry, with --registry HOST"},
+		{"types apply " + good + " --registry http://", exitUsage, "does not begin with the host of a registry"},
+		{"types ls --cert " + good + at, exitUsage, "--cert: 127.0.0.1:"},
+		{"types ls --ca-file " + good + at, exitUsage, "--ca-file: " + good + ": there is no certificate (PEM) in it"},
+		{"types ls --registry " + strings.TrimPrefix(srv, "http://"), exitDone, "helm "},
 		{"types ls --stats", exitUsage, "say which, with --registry"},
 		{"types apply " + bad + at, exitFailed, "/match/0/colour"},
 		{"types apply " + good + at, exitDone, "the type recipe is in use"},
@@ -67,9 +71,9 @@ func TestTypes(t *testing.T) {
 		{"__complete types rm" + at + " re", exitDone, "recipe\n"},
 		{"__complete types show he", exitDone, "helm\n"},
 		{"__complete types apply " + dir, exitDone, "json\n:8"},
-		{"types rm helm" + at, exitFailed, "it cannot be deleted, only overridden"},
+		{"types rm helm" + at, cli.ExitDenied, "it cannot be deleted, only overridden"},
 		{"types rm recipe" + at, exitDone, "recipe: the definition is removed"},
-		{"types rm recipe" + at, exitFailed, "404 Not Found: there is no definition of that name"},
+		{"types rm recipe" + at, cli.ExitNotFound, "404 Not Found: there is no definition of that name"},
 	} {
 		code, out, log := command(t, strings.Fields(tt.args)...)
 		if code != tt.code || !strings.Contains(out+log, tt.want) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/lading-dev/lading"
+	"github.com/lading-dev/lading/client"
 )
 
 // discovery is what a registry with the extension can do beyond the
@@ -30,9 +31,12 @@ type extensions struct {
 // not have it.
 func (c *conn) endpoints(ctx context.Context) ([]string, error) {
 	var told extensions
+	var certificate *client.CertificateError
 	err := c.ask(ctx, http.MethodGet, "/v2/_oci/ext/discover", &told)
 	switch status := statusOf(err); {
 	case err == nil:
+	case errors.As(err, &certificate):
+		return nil, said(c.host, err)
 	case status >= 400 && status < 500, status == http.StatusNotImplemented, errors.Is(err, errNotJSON), codeOf(err) == ExitDenied:
 		// What registries say to a path that they do not know; some say that
 		// one should sign in. Where that is so, the next request tells.
