@@ -70,6 +70,9 @@ func (w *world) ask(user string, q question) reply {
 	if w.token != "" {
 		path = strings.ReplaceAll(path, w.token, "0123456789abcdef")
 	}
+	if w.signedIn != "" {
+		path = strings.ReplaceAll(path, w.signedIn, noSession)
+	}
 	if strings.HasPrefix(path, "/v2/_lading/audit") {
 		r.header.Del("Content-Length") // a record's id is of any length
 	}
@@ -92,6 +95,9 @@ func (w *world) all(user string, q question) (cursor string) {
 		q.path = link
 	}
 }
+
+// noSession is the id of a session that there is not.
+const noSession = "0123456789abcdef0123"
 
 // names are what REPO stands for.
 func names() []string {
@@ -117,6 +123,7 @@ func (w *world) forms(q question) (out []question) {
 		f.path = strings.NewReplacer("REPO", name, "ELSE", name).Replace(f.path)
 		f.path = strings.ReplaceAll(f.path, "MINE", "own/new")
 		f.path = strings.ReplaceAll(f.path, "TOKEN", cmp.Or(w.token, "0123456789abcdef"))
+		f.path = strings.ReplaceAll(f.path, "SESSION", cmp.Or(w.signedIn, noSession))
 		if strings.Contains(f.path, "UPLOAD") {
 			repo, _, _ := strings.Cut(strings.TrimPrefix(f.path, "/v2/"), "/blobs/")
 			f.path = strings.ReplaceAll(f.path, "UPLOAD", cmp.Or(w.uploads[repo], "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))

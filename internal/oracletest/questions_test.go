@@ -9,8 +9,8 @@ import (
 // question is a request. REPO in its path stands for the names of all sorts,
 // one after the other, ELSE for those that ada cannot see, MINE for a repository
 // that is the caller's own. UPLOAD is the id of an upload that others have begun
-// in the repository of the path, and TOKEN that of a token of theirs, where there
-// are others.
+// in the repository of the path, TOKEN that of a token of theirs, and SESSION
+// that of a session, where there are others.
 type question struct {
 	method, path string
 	header       map[string]string
@@ -160,6 +160,10 @@ var questions = map[httpapi.Action][]question{
 	httpapi.ActionAPITokenCreate: join(ask("POST", `{"owner":"user:ghost"}`, access+"tokens"), ask("POST", `{"owner":"user:none"}`, access+"tokens"), ask("POST", `{"owner":"service:robot"}`, access+"tokens")),
 	httpapi.ActionAPITokenGet:    get(access+"tokens/TOKEN", access+"tokens/none"),
 	httpapi.ActionAPITokenDelete: ask("DELETE", "", access+"tokens/TOKEN", access+"tokens/none"),
+	httpapi.ActionSessions:       get(access+"sessions", access+"sessions?n=1", access+"sessions?last="+noSession, access+"sessions?owner=user:root", access+"sessions?owner=user:none", access+"sessions?owner=user:ada"),
+	httpapi.ActionSessionsEnd:    ask("DELETE", "", access+"sessions", access+"sessions?owner=user:root", access+"sessions?owner=user:none", access+"sessions?owner=user:ada"),
+	httpapi.ActionSessionGet:     get(access+"sessions/SESSION", access+"sessions/"+noSession, access+"sessions/none"),
+	httpapi.ActionSessionEnd:     ask("DELETE", "", access+"sessions/SESSION", access+"sessions/"+noSession),
 	httpapi.ActionToken: get("/v2/_lading/auth/token", "/v2/_lading/auth/token?scope=repository:REPO:pull,push,delete",
 		"/v2/_lading/auth/token?scope=registry:catalog:*"),
 	httpapi.ActionTokenGrant: join(with(ask("POST", "grant_type=refresh_token&client_id=x&refresh_token=nonsense", "/v2/_lading/auth/token"), "Content-Type", form),

@@ -90,9 +90,10 @@ type world struct {
 	others bool
 	step   int
 	// uploads are ids of uploads that others have begun, by repository.
-	uploads map[string]string
-	token   string // the id of a token of others
-	out     []answer
+	uploads  map[string]string
+	token    string // the id of a token of others
+	signedIn string // the id of a session of others
+	out      []answer
 }
 
 func usersFile(t testing.TB) string {
@@ -298,6 +299,7 @@ func (w *world) hide() {
 	}
 	w.account("user:ghost")
 	w.account("service:robot")
+	w.signIn()
 	w.do("PUT", "/v2/_lading/types/policies/taken", `{"scope":{"namespace":"vault"},"deny":["helm"]}`)
 }
 
@@ -315,6 +317,18 @@ func (w *world) account(subject string) {
 		w.t.Fatal(r.body)
 	}
 	w.token = made.ID
+}
+
+// signIn makes a session of root's.
+func (w *world) signIn() {
+	w.t.Helper()
+	w.do("GET", "/v2/_lading/auth/token?offline_token=true&client_id=theirs", "")
+	var all struct{ Sessions []struct{ ID string } }
+	r := w.do("GET", "/v2/_lading/access/sessions", "")
+	if err := json.Unmarshal([]byte(r.body), &all); err != nil || len(all.Sessions) == 0 {
+		w.t.Fatal(r.body)
+	}
+	w.signedIn = all.Sessions[0].ID
 }
 
 // work is what others do between two questions. Time passes as well where

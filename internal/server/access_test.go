@@ -248,6 +248,10 @@ func guardedEndpoints() map[httpapi.Action]guardedEndpoint {
 		httpapi.ActionAPITokenGet:      {"GET", rules + "tokens/x", "", forSignedIn, false},
 		httpapi.ActionAPITokenDelete:   {"DELETE", rules + "tokens/x", "", forSignedIn, false},
 		httpapi.ActionWhoAmI:           {"GET", rules + "whoami", "", forSignedIn, false},
+		httpapi.ActionSessions:         {"GET", rules + "sessions", "", forSignedIn, false},
+		httpapi.ActionSessionsEnd:      {"DELETE", rules + "sessions?owner=user:root", "", lading.VerbAdmin, false},
+		httpapi.ActionSessionGet:       {"GET", rules + "sessions/0123456789abcdef0123", "", forSignedIn, false},
+		httpapi.ActionSessionEnd:       {"DELETE", rules + "sessions/0123456789abcdef0123", "", forSignedIn, false},
 		httpapi.ActionAudit:            {"GET", "/v2/_lading/audit?repository=REPO", "", lading.VerbAudit, false},
 	}
 }

@@ -205,7 +205,11 @@ type stream struct {
 func (g *guarded) follow(c caller) *stream {
 	g.t.Helper()
 	r, _ := http.NewRequest("GET", g.web.URL+"/v2/_lading/watch/events?initial=true", nil)
-	r.SetBasicAuth(c.name, c.secret)
+	if c.name != "" {
+		r.SetBasicAuth(c.name, c.secret)
+	} else {
+		r.Header.Set("Authorization", "Bearer "+c.secret)
+	}
 	r.Header.Set("Accept", "application/x-ndjson")
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
