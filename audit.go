@@ -31,6 +31,9 @@ type AuditRecord struct {
 	// Actor is who did it, such as "user:ada"; empty is nobody who had signed
 	// in, and AuditSystem the registry itself.
 	Actor string `json:"actor,omitempty"`
+	// Groups are those that the actor was in, without "group:", and so those
+	// through which rules held for it; of very many the first, and then "…".
+	Groups []string `json:"groups,omitempty"`
 	// Claimed is the name that was tried with a wrong password.
 	Claimed string `json:"claimed,omitempty"`
 	// Credential is the id of the token, key or certificate that was shown.

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +22,27 @@ import (
 // Of is what a context knows of a record: who is calling and from where.
 func Of(ctx context.Context) lading.AuditRecord {
 	id, from := lading.IdentityFrom(ctx), lading.OriginFrom(ctx)
-	r := lading.AuditRecord{Count: 1, Outcome: lading.AuditAllowed, Actor: id.Subject,
+	r := lading.AuditRecord{Count: 1, Outcome: lading.AuditAllowed, Actor: id.Subject, Groups: Groups(id.Groups),
 		Address: from.Address, Agent: from.Agent, RequestID: from.RequestID}
 	if id.Credential != nil {
 		r.Credential = id.Credential.ID
 	}
 	return r
+}
+
+// maxGroups bounds the names of groups in a record, in bytes.
+const maxGroups = 2048
+
+// Groups are the groups of a caller as a record has them: of very many the
+// first, and then "…".
+func Groups(all []string) []string {
+	size := 0
+	for i, g := range all {
+		if size += len(g); size > maxGroups {
+			return append(slices.Clone(all[:i]), "…")
+		}
+	}
+	return all
 }
 
 // Append records a change in its own transaction: who did it is in the
@@ -55,7 +71,7 @@ func complete(tx *sqldb.Tx, r lading.AuditRecord) lading.AuditRecord {
 		r.Actor = by.Actor
 	}
 	r.Count, r.Outcome = by.Count, by.Outcome
-	r.Credential, r.Address, r.Agent, r.RequestID = by.Credential, by.Address, by.Agent, by.RequestID
+	r.Groups, r.Credential, r.Address, r.Agent, r.RequestID = by.Groups, by.Credential, by.Address, by.Agent, by.RequestID
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,10 +67,10 @@ type RecorderStats struct {
 
 // same is what records have alike that are counted as one.
 type same struct {
-	actor, claimed, credential, address, action, outcome, repository, tag string
-	digest                                                                lading.Digest
-	code                                                                  lading.Code
-	status                                                                int
+	actor, groups, claimed, credential, address, action, outcome, repository, tag string
+	digest                                                                        lading.Digest
+	code                                                                          lading.Code
+	status                                                                        int
 }
 
 // entry is a record that may be told again.
@@ -120,7 +121,7 @@ func (r *Recorder) Record(rec lading.AuditRecord) {
 }
 
 func sameOf(r lading.AuditRecord) same {
-	k := same{actor: r.Actor, claimed: r.Claimed, credential: r.Credential, address: r.Address, action: r.Action,
+	k := same{actor: r.Actor, groups: strings.Join(r.Groups, "\n"), claimed: r.Claimed, credential: r.Credential, address: r.Address, action: r.Action,
 		outcome: r.Outcome, repository: r.Repository, digest: r.Digest, code: r.Code, status: r.Status}
 	if len(r.Tags) > 0 {
 		k.tag = r.Tags[0]
@@ -141,7 +142,7 @@ func callerOf(r lading.AuditRecord) string {
 func folded(r lading.AuditRecord, all bool) lading.AuditRecord {
 	out := lading.AuditRecord{Time: r.Time, Count: 1, Action: "*", Outcome: r.Outcome}
 	if !all {
-		out.Actor, out.Address = r.Actor, r.Address
+		out.Actor, out.Groups, out.Address = r.Actor, r.Groups, r.Address
 	}
 	return out
 }
@@ -206,7 +207,7 @@ func (r *Recorder) flush(ctx context.Context, all bool) error {
 		}
 		err := r.db.Update(ctx, 0, func(tx *sqldb.Tx) error {
 			for _, w := range due {
-				k := unique(now)
+				k := unique(r.now()) // it may have waited for its turn
 				insert(tx, k, w.rec)
 				enlist(tx, k, listsOf(w.rec.Actor, placeOf(w.rec)))
 			}

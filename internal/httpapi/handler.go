@@ -251,7 +251,7 @@ func (h *handler) identified(w *response, r *http.Request, q Request) error {
 		}
 	}
 	id := lading.IdentityFrom(r.Context())
-	if w.subject = id.Subject; id.Credential != nil {
+	if w.subject, w.groups = id.Subject, id.Groups; id.Credential != nil {
 		w.credential = id.Credential.ID
 	}
 	if changes(r.Method) {

@@ -28,6 +28,8 @@ type Exchange struct {
 	Repository string
 	// Subject is who asked, empty where nobody was signed in.
 	Subject string
+	// Groups are those that the caller is in. They are not to be changed.
+	Groups []string
 	// Credential is the id of what was shown, empty for a password.
 	Credential string
 	// Reference and Digest are those of the URL.
@@ -62,7 +64,7 @@ func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) 
 	var q Request
 	defer func() {
 		x.ID, x.Action, x.Repository, x.Subject, x.Held = w.id[0], q.Action, q.Repository, w.subject, waits(&q)
-		x.Credential, x.Refused, x.Reference, x.Digest = w.credential, w.refused, q.Reference, q.Digest
+		x.Groups, x.Credential, x.Refused, x.Reference, x.Digest = w.groups, w.credential, w.refused, q.Reference, q.Digest
 		x.Status, x.Code, x.In, x.Out = w.status, w.code, w.in, w.out
 		if !x.Cut && x.Status == 0 {
 			x.Status = http.StatusOK // the server sends it where nobody else did

@@ -36,6 +36,7 @@ type response struct {
 
 	// What an Observer is told.
 	subject, credential string
+	groups              []string
 	refused             bool
 	id                  [1]string // the value of X-Request-Id
 	status              int

@@ -134,7 +134,7 @@ func pulls(a httpapi.Action) bool {
 // recordOf is the record of a request.
 func recordOf(r *http.Request, x httpapi.Exchange, outcome string) lading.AuditRecord {
 	rec := lading.AuditRecord{Time: x.Began.UTC(), Count: 1, Action: x.Action.String(), Outcome: outcome,
-		Actor: x.Subject, Credential: x.Credential, Address: host(r.RemoteAddr), Agent: lading.Printable(r.UserAgent(), lading.MaxAgent),
+		Actor: x.Subject, Groups: audit.Groups(x.Groups), Credential: x.Credential, Address: host(r.RemoteAddr), Agent: lading.Printable(r.UserAgent(), lading.MaxAgent),
 		RequestID: x.ID, Repository: x.Repository, Digest: x.Reference.Digest}
 	if x.Digest != "" {
 		rec.Digest = x.Digest
