@@ -30,8 +30,9 @@ type Catalog struct {
 	j     *journal.Journal
 	now   func() time.Time
 	words words
-	names namespaces
-	types namespaces // words of types that artifact_type has, by text
+	names idCache    // of namespaces
+	repos idCache    // of repositories that were alive when somebody asked
+	types idCache    // words of types that artifact_type has, by text
 	links *linkCache // nil where other processes may write
 	rules []Rule
 

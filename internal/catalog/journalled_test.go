@@ -202,10 +202,16 @@ func TestRecreation(t *testing.T) {
 				w.Put(repo, spec{Name: fmt.Sprint("m", i), Type: "a/a"}, fmt.Sprint("t", i))
 			}
 			w.Untag(repo, "t0")
-			live, _, err := w.Cat.Named(ctx, w.DB.Read(), []string{repo})
+			living, err := w.Cat.Living(ctx, w.DB.Read(), []string{repo})
 			w.Must(err)
-			r := live[0]
+			r := living[0]
 			lives = append(lives, r)
+			for range 2 { // the second time its id is known, and that of the life before is not taken for it
+				live, past, err := w.Cat.Named(ctx, w.DB.Read(), []string{repo, "no/such"})
+				if err != nil || len(live) != 1 || live[0] != (catalog.Life{ID: r.ID, Born: r.Born, Mod: r.Mod}) || len(past) != 0 {
+					t.Errorf("life %d: living %v, past %v: %v", life, live, past, err)
+				}
+			}
 			if life == 2 {
 				break
 			}

@@ -30,7 +30,7 @@ func tagItems(w *catalogtest.World, repo string, narrow catalog.Narrow) (out []*
 	w.T.Helper()
 	ctx := context.Background()
 	w.Must(w.DB.View(ctx, func(q sqldb.Querier) error {
-		live, _, err := w.Cat.Named(ctx, q, []string{repo})
+		live, err := w.Cat.Living(ctx, q, []string{repo})
 		if err != nil || len(live) == 0 {
 			return err
 		}

@@ -23,8 +23,9 @@ type words struct {
 	text map[int64]string
 }
 
-// namespaces caches ids by name: of namespaces that have a feed, and of types.
-type namespaces struct {
+// idCache remembers ids by name, each of which keeps its id as long as it has
+// one: of namespaces that have a feed, of types, of living repositories.
+type idCache struct {
 	mu  sync.RWMutex
 	ids map[string]int64
 }
@@ -159,14 +160,14 @@ func (c *Catalog) lists(ctx context.Context, repo string) ([]int64, error) {
 	return out, nil
 }
 
-func (n *namespaces) get(name string) (int64, bool) {
+func (n *idCache) get(name string) (int64, bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	id, ok := n.ids[name]
 	return id, ok
 }
 
-func (n *namespaces) keep(name string, id int64) {
+func (n *idCache) keep(name string, id int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids == nil || len(n.ids) >= maxCached {

@@ -10,7 +10,7 @@ import (
 // lists of the feed, and repositories of their own. They are disjoint.
 type sources struct {
 	lists []int64
-	live  []catalog.RepositoryItem
+	live  []catalog.Life
 	past  []int64 // repositories that are gone, by id
 	// filtered tells that the lists hold more than is visible.
 	filtered bool
@@ -102,7 +102,10 @@ func (p *page) enumerate(s *sources, r lading.Range) (ok bool, err error) {
 	if err != nil || len(past) > p.e.opt.Enumerate {
 		return false, err
 	}
-	s.live, s.past = append(s.live, live...), append(s.past, past...)
+	for _, r := range live {
+		s.live = append(s.live, catalog.Life{ID: r.ID, Born: r.Born, Mod: r.Mod})
+	}
+	s.past = append(s.past, past...)
 	return true, nil
 }
 
