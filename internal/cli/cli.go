@@ -59,7 +59,7 @@ func Commands(env Env) []*cobra.Command {
 		lsCommand(env), watchCommand(env), inspectCommand(env), historyCommand(env),
 		treeCommand(env), cpCommand(env), rmCommand(env), tagCommand(env),
 		grantCommand(env), accessCommand(env),
-		userCommand(env), tokenCommand(env), loginCommand(env), logoutCommand(env), whoamiCommand(env), auditCommand(env),
+		userCommand(env), tokenCommand(env), sessionCommand(env), loginCommand(env), logoutCommand(env), whoamiCommand(env), auditCommand(env),
 	}
 }
 
