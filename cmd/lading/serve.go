@@ -49,7 +49,11 @@ is on standard error.`,
 			}
 			log := telemetry.NewLog(cfg.Log, cmd.ErrOrStderr())
 			defer log.Close()
-			if err := serve(cmd.Context(), cfg, log, cmd.OutOrStdout()); err != nil {
+			stdout := cmd.OutOrStdout()
+			if cfg.Audit.File == "-" {
+				stdout = cmd.ErrOrStderr() // the other has records alone
+			}
+			if err := serve(cmd.Context(), cfg, log, stdout); err != nil {
 				return &failure{fmt.Errorf("serve: %w", err), exitFailed}
 			}
 			return nil

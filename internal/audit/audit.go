@@ -51,17 +51,19 @@ func Groups(all []string) []string {
 // change has drawn, and no other record has.
 func Append(tx *sqldb.Tx, pos int64, r lading.AuditRecord) {
 	r.Time = time.UnixMicro(pos).UTC()
-	k := key{pos, int64(tx.Shard())}
-	insert(tx, k, complete(tx, r))
-	tx.Exec(`INSERT INTO audit_fresh(pos,source) VALUES(?,?)`, k.pos, k.source)
+	insertFresh(tx, key{pos, int64(tx.Shard())}, complete(tx, r))
 }
 
 // AppendAt records a change that draws no position, in its own transaction.
 func AppendAt(tx *sqldb.Tx, now time.Time, r lading.AuditRecord) {
 	r.Time = now.UTC()
-	k, r := unique(now), complete(tx, r)
+	insertFresh(tx, unique(now), complete(tx, r))
+}
+
+// insertFresh inserts a record that is in no list yet.
+func insertFresh(tx *sqldb.Tx, k key, r lading.AuditRecord) {
 	insert(tx, k, r)
-	enlist(tx, k, listsOf(r.Actor, placeOf(r)))
+	tx.Exec(`INSERT INTO audit_fresh(pos,source) VALUES(?,?)`, k.pos, k.source)
 }
 
 // complete adds who did it, where the record does not say it.

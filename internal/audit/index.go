@@ -44,6 +44,9 @@ func (s *Store) Index(ctx context.Context) (more bool, err error) {
 		for _, r := range found {
 			enlist(tx, r.key, listsOf(r.actor, r.place))
 			tx.Exec(`DELETE FROM audit_fresh WHERE pos=? AND source=?`, r.pos, r.source)
+			if s.export {
+				post(tx, r.key)
+			}
 		}
 		more = len(found) == indexStep
 		return err

@@ -42,6 +42,8 @@ type Recorder struct {
 	lim Limits
 	now func() time.Time
 	log *slog.Logger
+	// export has records come into the file of records.
+	export bool
 
 	mu      sync.Mutex
 	entries map[same]*entry
@@ -92,6 +94,10 @@ func NewRecorder(db *sqldb.DB, lim Limits, now func() time.Time, log *slog.Logge
 	return &Recorder{db: db, lim: lim, now: now, log: log, entries: map[same]*entry{}, callers: map[string]int{},
 		tokens: lim.Burst, refilled: now()}
 }
+
+// Export has records come into the file of records; call it before anything
+// else.
+func (r *Recorder) Export() { r.export = true }
 
 // Record notes a record, with its time. It does not wait for anything.
 func (r *Recorder) Record(rec lading.AuditRecord) {
@@ -210,6 +216,9 @@ func (r *Recorder) flush(ctx context.Context, all bool) error {
 				k := unique(r.now()) // it may have waited for its turn
 				insert(tx, k, w.rec)
 				enlist(tx, k, listsOf(w.rec.Actor, placeOf(w.rec)))
+				if r.export {
+					post(tx, k)
+				}
 			}
 			return nil
 		})

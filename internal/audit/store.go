@@ -15,9 +15,14 @@ import (
 
 // Store reads the records of a database whose schema has them.
 type Store struct {
-	db  *sqldb.DB
-	now func() time.Time
+	db     *sqldb.DB
+	now    func() time.Time
+	export bool
 }
+
+// Export has changes come into the file of records; call it before anything
+// else.
+func (s *Store) Export() { s.export = true }
 
 // NewStore returns the records of a database. A nil clock is time.Now.
 func NewStore(db *sqldb.DB, now func() time.Time) *Store {
@@ -289,6 +294,7 @@ func (s *Store) Trim(ctx context.Context, upTo time.Time) (more bool, err error)
 			tx.Exec(`DELETE FROM audit_place WHERE place=? AND (pos,source)<=(?,?)`, list, last.pos, last.source)
 		}
 		tx.Exec(`DELETE FROM audit_fresh WHERE (pos,source)<=(?,?)`, last.pos, last.source)
+		tx.Exec(`DELETE FROM audit_outbox WHERE (pos,source)<=(?,?)`, last.pos, last.source)
 		tx.Exec(`DELETE FROM audit WHERE (pos,source)<=(?,?)`, last.pos, last.source)
 		return nil
 	})

@@ -46,6 +46,9 @@ func mistakes(c Config) Mistakes {
 	m.outside(c.HTTP, c.BehindTLSProxy)
 	m.tls(c.TLS)
 	m.limits(c.Limits)
+	if strings.ContainsRune(c.Audit.File, 0) {
+		m.add("audit.file", "holds a NUL character: name a file, or - for standard output")
+	}
 	m.within("audit.retention", c.Audit.Retention, day, 10*366*day)
 	m.retention(c.Retention)
 	m.tracing(c.Tracing)

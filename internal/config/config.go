@@ -354,6 +354,11 @@ type Audit struct {
 	// too: equal ones together, once a minute. Changes, refusals and signing in
 	// are always on record.
 	Pulls bool
+	// File (audit.file) is a file that each record is added to as a line of
+	// JSON, for what collects logs; "-" is standard output. It may be moved away
+	// at any time: a new one is made. Of replicas one at a time writes. Records
+	// that cannot be written wait in the catalog. Empty means none.
+	File string
 	// Retention (audit.retention) is how long records are kept, 1d at least.
 	Retention time.Duration
 }

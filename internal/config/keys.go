@@ -72,6 +72,7 @@ var keys = map[string]field{
 	"limits.rates.sync":       rate(func(c *Config) *Rate { return &c.Limits.Rates.Sync }),
 	"limits.rates.sign_in":    rate(func(c *Config) *Rate { return &c.Limits.Rates.SignIn }),
 	"audit.pulls":             boolean(func(c *Config) *bool { return &c.Audit.Pulls }),
+	"audit.file":              str(func(c *Config) *string { return &c.Audit.File }),
 	"audit.retention":         duration(func(c *Config) *time.Duration { return &c.Audit.Retention }),
 	"retention.journal":       duration(func(c *Config) *time.Duration { return &c.Retention.Journal }),
 	"retention.tombstones":    duration(func(c *Config) *time.Duration { return &c.Retention.Tombstones }),

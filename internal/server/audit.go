@@ -23,22 +23,32 @@ type auditor struct {
 	store    *audit.Store
 	refusals *audit.Recorder
 	pulls    *audit.Recorder // nil where pulls are not on record
+	file     *audit.File     // nil where records are written to none
 }
 
 // openAudit begins to record, and makes an observer of it.
-func (s *Server) openAudit(cfg config.Config, opt Options) {
+func (s *Server) openAudit(cfg config.Config, opt Options) (err error) {
 	a := &auditor{store: audit.NewStore(s.db, opt.Now), refusals: audit.NewRecorder(s.db, audit.Refusals, opt.Now, s.log)}
-	s.background(a.refusals.Run)
-	s.background(func(ctx context.Context) { a.store.Run(ctx, s.log) })
 	if cfg.Audit.Pulls {
 		a.pulls = audit.NewRecorder(s.db, audit.Pulls, opt.Now, s.log)
+	}
+	if cfg.Audit.File != "" {
+		if err := s.openRecordsFile(a, cfg.Audit.File, opt); err != nil {
+			return err
+		}
+	}
+	s.background(a.refusals.Run)
+	s.background(func(ctx context.Context) { a.store.Run(ctx, s.log) })
+	if a.pulls != nil {
 		s.background(a.pulls.Run)
 	}
 	s.audit = a
 	s.watch.observers = append(s.watch.observers, a)
 	if s.watch.metrics != nil {
 		a.count(s.watch.metrics)
+		a.countFile(s.watch)
 	}
+	return nil
 }
 
 // records are what the API shows of it.
@@ -55,7 +65,11 @@ func (a *auditor) flush(ctx context.Context) error {
 	if a.pulls != nil {
 		err = errors.Join(err, a.pulls.Flush(ctx))
 	}
-	return err
+	if a.file == nil {
+		return err
+	}
+	_, failed := a.store.Index(ctx)
+	return errors.Join(err, failed)
 }
 
 // count registers figures of what was recorded.

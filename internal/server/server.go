@@ -135,7 +135,9 @@ func NewWith(ctx context.Context, cfg config.Config, log *slog.Logger, opt Optio
 	if err != nil {
 		return nil, err
 	}
-	s.openAudit(cfg, opt)
+	if err := s.openAudit(cfg, opt); err != nil {
+		return nil, err
+	}
 	s.core = core.New(s.cat, s.blobs, engine, core.Options{Sparse: cfg.Manifests.Sparse == config.Allow, Types: s.types})
 	api := httpapi.New(guard.New(s.core, door.access), httpapi.Options{
 		Logger:            log,
