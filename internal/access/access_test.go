@@ -32,6 +32,12 @@ func configured(t testing.TB, lines ...string) []lading.AccessRule {
 	return Configured(rules)
 }
 
+// inConfig is the id of a rule of fileRules.
+func inConfig(i int) string {
+	r, _ := lading.ParseAccessRule(fileRules[i])
+	return Configured([]lading.AccessRule{r})[0].ID
+}
+
 // world is a catalog with replicas over it.
 type world struct {
 	*catalogtest.World
@@ -110,10 +116,37 @@ func TestRules(t *testing.T) {
 			t.Error("two verbs are none:", g, err)
 		}
 		d := s.Explain(lading.Identity{Subject: "user:ada", Groups: []string{"dev"}}, lading.VerbPush, "acme/web")
-		if len(d.Rules) != 1 || d.Rules[0].ID != "config-2" || d.Rules[0].Source != lading.SourceConfiguration {
+		if len(d.Rules) != 1 || d.Rules[0].ID != inConfig(1) || d.Rules[0].Source != lading.SourceConfiguration {
 			t.Errorf("%+v", d)
 		}
 	})
+}
+
+// The id of a rule of the configuration follows from the rule alone: it is the
+// same after a restart and whatever else is configured, and tells nothing of
+// that. A rule that is there twice is there once.
+func TestConfiguredIDs(t *testing.T) {
+	ids := func(lines ...string) (out []string) {
+		for _, r := range configured(t, lines...) {
+			if !lading.ValidRuleID(r.ID) || !strings.HasPrefix(r.ID, configurationPrefix) || r.Source != lading.SourceConfiguration {
+				t.Errorf("%+v", r)
+			}
+			out = append(out, r.ID)
+		}
+		return out
+	}
+	all := ids(fileRules...)
+	if all[0] != "config-791ac26d19c5" {
+		t.Error("ids are others than before:", all)
+	}
+	for i, line := range fileRules {
+		if alone := ids(line); len(alone) != 1 || alone[0] != all[i] {
+			t.Errorf("%s is %v alone and %v among others", line, alone, all[i])
+		}
+	}
+	if got := ids("group:dev list,push,pull,retag namespace:acme", "group:dev writer namespace:acme", "group:dev writer namespace:acme2"); len(got) != 2 || got[0] != all[1] || got[1] == got[0] {
+		t.Error(got)
+	}
 }
 
 // What one replica changes is in force there at once, and in the others when
@@ -202,12 +235,12 @@ func TestRefusedRules(t *testing.T) {
 			}
 		}
 		const good = `{"subject":"user:a","scope":"registry","verbs":["reader"]}`
-		for id, want := range map[string]error{"A": lading.ErrRuleInvalid, "": lading.ErrRuleInvalid, "config-1": lading.ErrConflict, "config-9": lading.ErrConflict} {
+		for id, want := range map[string]error{"A": lading.ErrRuleInvalid, "": lading.ErrRuleInvalid, inConfig(0): lading.ErrConflict, "config-9": lading.ErrConflict} {
 			if _, err := s.PutRule(root, id, []byte(good)); !errors.Is(err, want) {
 				t.Errorf("%q: %v", id, err)
 			}
 		}
-		if err := s.DeleteRule(root, "config-1"); !errors.Is(err, lading.ErrConflict) {
+		if err := s.DeleteRule(root, inConfig(0)); !errors.Is(err, lading.ErrConflict) {
 			t.Error(err)
 		}
 		if err := s.DeleteRule(root, "none"); !errors.Is(err, lading.ErrRuleUnknown) {
@@ -237,7 +270,7 @@ func TestScopedAdministration(t *testing.T) {
 			return out
 		}
 		for subject, want := range map[string]string{
-			"user:root": "config-1 config-2 config-3 config-4 deeper hidden mine wide ", "user:tea": "config-4 deeper mine ", "user:cup": "deeper mine ", "user:pot": "", "": "",
+			"user:root": inConfig(0) + " " + inConfig(1) + " " + inConfig(2) + " " + inConfig(3) + " deeper hidden mine wide ", "user:tea": inConfig(3) + " deeper mine ", "user:cup": "deeper mine ", "user:pot": "", "": "",
 		} {
 			if got := ids(subject); got != want {
 				t.Errorf("%s sees %q, want %q", subject, got, want)
@@ -257,7 +290,7 @@ func TestScopedAdministration(t *testing.T) {
 		_, hidden := s.Rule(admin(s, "user:tea"), "hidden")
 		_, none := s.Rule(admin(s, "user:tea"), "none")
 		deleted, absent := s.DeleteRule(admin(s, "user:tea"), "hidden"), s.DeleteRule(admin(s, "user:tea"), "none")
-		config := s.DeleteRule(admin(s, "user:tea"), "config-1")
+		config := s.DeleteRule(admin(s, "user:tea"), inConfig(0))
 		for _, err := range []error{hidden, none, deleted, absent, config} {
 			if !errors.Is(err, lading.ErrRuleUnknown) || err.Error() != none.Error() {
 				t.Errorf("%v", err)
@@ -265,7 +298,7 @@ func TestScopedAdministration(t *testing.T) {
 		}
 		w.Must(w.put(s, "user:tea", "hidden", "user:pot pull namespace:tea"))
 		w.Must(w.put(s, "user:tea", "hidden", "user:pot owner namespace:tea"))
-		if got := ids("user:tea"); got != "config-4 deeper hidden mine " {
+		if got := ids("user:tea"); got != inConfig(3)+" deeper hidden mine " {
 			t.Errorf("with an id that a hidden rule has, tea sees %q", got)
 		}
 		if r, err := s.Rule(admin(s, "user:tea"), "hidden"); err != nil || r.Scope != "namespace:tea" {

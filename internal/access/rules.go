@@ -3,9 +3,10 @@ package access
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -24,12 +25,18 @@ const maxRules = 50_000
 // configurationPrefix begins the ids of the configuration's rules.
 const configurationPrefix = "config-"
 
-// Configured gives rules of the configuration ids and their source.
+// Configured gives rules of the configuration ids and their source, and leaves
+// out one that is there already. An id follows from its rule alone: it stays
+// when others come and go, and tells nothing of them.
 func Configured(rules []lading.AccessRule) []lading.AccessRule {
-	out := make([]lading.AccessRule, len(rules))
-	for i, r := range rules {
-		r.ID, r.Source = fmt.Sprint(configurationPrefix, i+1), lading.SourceConfiguration
-		out[i] = r
+	out, there := []lading.AccessRule{}, map[string]bool{}
+	for _, r := range rules {
+		sum := sha256.Sum256([]byte(r.String()))
+		r.ID, r.Source = configurationPrefix+hex.EncodeToString(sum[:6]), lading.SourceConfiguration
+		if !there[r.ID] {
+			out = append(out, r)
+		}
+		there[r.ID] = true
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package oracletest
 import (
 	"strings"
 
+	"github.com/lading-dev/lading"
+	ruleset "github.com/lading-dev/lading/internal/access"
 	"github.com/lading-dev/lading/internal/httpapi"
 )
 
@@ -61,6 +63,21 @@ func each(path string, values []string) (out []string) {
 		out = append(out, strings.ReplaceAll(path, "%", v))
 	}
 	return out
+}
+
+// Rules of the configuration, by what their ids are made of: one that ada does
+// not see, and one that she does.
+var (
+	hiddenRule = configuredID("user:root owner,admin registry")
+	ownRule    = configuredID("user:ada owner,admin,audit namespace:own")
+)
+
+func configuredID(line string) string {
+	r, err := lading.ParseAccessRule(line)
+	if err != nil {
+		panic(err)
+	}
+	return ruleset.Configured([]lading.AccessRule{r})[0].ID
 }
 
 // accounts are of others, of nobody, and of those who are there to be seen.
@@ -144,8 +161,8 @@ var questions = map[httpapi.Action][]question{
 	httpapi.ActionPolicyDelete:     ask("DELETE", "", types+"policies/taken", types+"policies/none"),
 	httpapi.ActionWatch:            get("/v2/ELSE/_lading/watch/events", "/v2/ELSE/_lading/watch/events?initial=true", "/v2/_lading/watch/events?since=nonsense"), // others have no end: see TestStreams
 	httpapi.ActionRules:            get(access + "rules"),
-	httpapi.ActionRuleGet:          get(each(access+"rules/%", []string{"taken", "also", "busy", "free", "seen", "config-1"})...),
-	httpapi.ActionRulePut: join(ask("PUT", `{"subject":"user:eve","scope":"namespace:own","verbs":["reader"]}`, each(access+"rules/%", []string{"taken", "also", "free", "seen", "config-1"})...),
+	httpapi.ActionRuleGet:          get(each(access+"rules/%", []string{"taken", "also", "busy", "free", "seen", hiddenRule, ownRule})...),
+	httpapi.ActionRulePut: join(ask("PUT", `{"subject":"user:eve","scope":"namespace:own","verbs":["reader"]}`, each(access+"rules/%", []string{"taken", "also", "free", "seen", hiddenRule, ownRule})...),
 		ask("PUT", `{"subject":"user:eve","scope":"namespace:vault","verbs":["reader"]}`, each(access+"rules/%", []string{"taken", "also", "free", "seen"})...),
 		ask("PUT", `{"subject":"user:eve","scope":"repository:own/web","verbs":["owner"]}`, each(access+"rules/%", []string{"taken", "free"})...),
 		ask("PUT", `{"subject":""}`, each(access+"rules/%", []string{"taken", "free"})...),
