@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lading-dev/lading"
 )
 
 // serveHTTP2 serves over TLS and HTTP/2. The client takes little before it is
@@ -50,24 +49,7 @@ func TestStalledStreamHTTP2(t *testing.T) {
 	m.stream = newScripted()
 	srv := serveHTTP2(t, New(m, Options{Streams: e, StreamIdle: 300 * time.Millisecond}))
 	resp := opened(t, srv, "GET", watchURL, nil)
-	many := make([]lading.Event, 100)
-	for i := range many {
-		many[i] = aPush()[0]
-	}
-	began, asked := time.Now(), 0
-	for stalled := false; !stalled; {
-		select {
-		case m.stream.steps <- many:
-			asked++
-		case why := <-e.told:
-			if stalled = true; why != StreamStalled {
-				t.Errorf("ended by %q", why)
-			}
-		}
-	}
-	if took := time.Since(began); took < 300*time.Millisecond || took > 10*time.Second || asked > 100 {
-		t.Errorf("cut off after %v and %d batches", took, asked)
-	}
+	stalls(t, m.stream, e, 100)
 	<-m.stream.closed
 	if _, err := io.Copy(io.Discard, resp.Body); err == nil {
 		t.Error("the stream seems to have ended well")

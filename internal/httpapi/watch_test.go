@@ -306,6 +306,20 @@ func TestStalledStream(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET "+watchURL+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
+	stalls(t, m.stream, e, 2000)
+	<-m.stream.closed
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection goes on")
+	}
+}
+
+// stalls gives a stream events until its reader, who takes nothing, is cut off:
+// not before StreamIdle, and with no more batches than buffers hold.
+func stalls(t *testing.T, stream *scripted, e *ends, most int) {
+	t.Helper()
 	many := make([]lading.Event, 100)
 	for i := range many {
 		many[i] = aPush()[0]
@@ -313,7 +327,7 @@ func TestStalledStream(t *testing.T) {
 	began, asked := time.Now(), 0
 	for stalled := false; !stalled; {
 		select {
-		case m.stream.steps <- many:
+		case stream.steps <- many:
 			asked++
 		case why := <-e.told:
 			if stalled = true; why != StreamStalled {
@@ -321,15 +335,8 @@ func TestStalledStream(t *testing.T) {
 			}
 		}
 	}
-	if took := time.Since(began); took < 300*time.Millisecond || took > 10*time.Second || asked > 2000 {
+	if took := time.Since(began); took < 300*time.Millisecond || took > 10*time.Second || asked > most {
 		t.Errorf("cut off after %v and %d batches", took, asked)
-	}
-	<-m.stream.closed
-	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the connection goes on")
 	}
 }
 
