@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
 )
 
 // serveHTTP2 serves over TLS and HTTP/2. The client takes little before it is
