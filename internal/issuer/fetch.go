@@ -81,6 +81,21 @@ func (f *fetcher) dial(ctx context.Context, network, addr string) (net.Conn, err
 	return d.DialContext(ctx, network, addr)
 }
 
+// special are networks that are nobody's on the internet, or that lead to other
+// addresses, beside those that net/netip knows (IANA, "IPv4 Special-Purpose
+// Address Registry" and "IPv6 Special-Purpose Address Registry").
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),      // this network
+	netip.MustParsePrefix("100.64.0.0/10"),  // a provider's own
+	netip.MustParsePrefix("192.0.0.0/24"),   // protocols'
+	netip.MustParsePrefix("198.18.0.0/15"),  // for measurements
+	netip.MustParsePrefix("240.0.0.0/4"),    // reserved
+	netip.MustParsePrefix("64:ff9b::/96"),   // IPv4 by translation
+	netip.MustParsePrefix("64:ff9b:1::/48"), // the same, of one network
+	netip.MustParsePrefix("2001::/23"),      // protocols', Teredo among them
+	netip.MustParsePrefix("2002::/16"),      // 6to4
+}
+
 // outside refuses addresses that are not everybody's.
 func outside(addr string) error {
 	at, err := netip.ParseAddrPort(addr)
@@ -88,7 +103,7 @@ func outside(addr string) error {
 		return err
 	}
 	ip := at.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || netip.MustParsePrefix("100.64.0.0/10").Contains(ip) {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return fmt.Errorf("%s is an address of a private network: name it with jwks_url", ip)
 	}
 	return nil

@@ -366,7 +366,8 @@ func TestFetch(t *testing.T) {
 		t.Error("a private host was reached")
 	}
 	for addr, want := range map[string]bool{"10.0.0.1:1": false, "127.0.0.1:1": false, "[::1]:1": false, "169.254.169.254:80": false, "[fe80::1]:1": false, "[fd00::1]:1": false,
-		"[::ffff:10.0.0.1]:1": false, "100.64.0.1:1": false, "0.0.0.0:1": false, "224.0.0.1:1": false, "8.8.8.8:443": true, "[2606:4700::1]:443": true} {
+		"[::ffff:10.0.0.1]:1": false, "100.64.0.1:1": false, "0.0.0.0:1": false, "224.0.0.1:1": false,
+		"0.1.2.3:1": false, "198.18.0.1:1": false, "255.255.255.255:1": false, "[64:ff9b::a00:1]:1": false, "[2002:a00:1::]:1": false, "8.8.8.8:443": true, "[2606:4700::1]:443": true} {
 		if err := outside(addr); (err == nil) != want {
 			t.Errorf("%s: %v", addr, err)
 		}
