@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,18 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
+// quiet keeps the shell from offering files where none are meant: a command that
+// has an argument says itself what to offer.
+func quiet(cmd *cobra.Command) {
+	if !strings.Contains(cmd.Use, " ") && cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	cli.QuietFlags(cmd)
+	for _, c := range cmd.Commands() {
+		quiet(c)
+	}
+}
+
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lading",
@@ -88,6 +101,9 @@ may not do this, 5 the registry cannot do this.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(serveCommand(), importCommand(), typesCommand(), conformanceCommand(), configCommand(), versionCommand())
+	for _, c := range root.Commands() {
+		quiet(c)
+	}
 	root.AddCommand(cli.Commands(cli.Env{})...)
 	return root
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lading-dev/lading/internal/cli"
 )
 
 // noCompletion keeps the shell from offering files for a flag.
@@ -24,9 +27,11 @@ func completeJSON(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 // completeNames offers the names of definitions, of the registry where one is
 // given.
 func (f *typesFlags) completeNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	defs, err := f.definitions(cmd.Context())
+	ctx, cancel := context.WithTimeout(cmd.Context(), cli.CompleteTime)
+	defer cancel()
+	defs, err := f.definitions(ctx)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var out []string
 	for _, d := range defs {
@@ -37,9 +42,11 @@ func (f *typesFlags) completeNames(cmd *cobra.Command, _ []string, _ string) ([]
 
 // completePolicies offers the ids of the registry's policies.
 func (f *typesFlags) completePolicies(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	all, err := f.policies(cmd.Context())
+	ctx, cancel := context.WithTimeout(cmd.Context(), cli.CompleteTime)
+	defer cancel()
+	all, err := f.policies(ctx)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var out []string
 	for _, p := range all {

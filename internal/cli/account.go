@@ -108,13 +108,21 @@ func (c *conn) signedIn(req *http.Request) (*http.Response, error) {
 
 // allPages asks for all pages of a list; each is given to take.
 func allPages[T any](ctx context.Context, f *ruleFlags, path string, take func(T)) error {
+	return somePages(ctx, f, path, func(page T) error { take(page); return nil })
+}
+
+// somePages asks for the pages of a list until take, which each is given to,
+// has an error; it returns that.
+func somePages[T any](ctx context.Context, f *ruleFlags, path string, take func(T) error) error {
 	for path != "" {
 		var page T
 		header, err := f.askAccounts(ctx, http.MethodGet, path, nil, nil, &page)
 		if err != nil {
 			return err
 		}
-		take(page)
+		if err := take(page); err != nil {
+			return err
+		}
 		link, _, _ := strings.Cut(strings.TrimPrefix(header.Get("Link"), "<"), ">")
 		if link == path || link != "" && !strings.HasPrefix(link, rulesAt) {
 			return fmt.Errorf("the next page is at %q, which is nowhere here", link)

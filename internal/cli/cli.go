@@ -55,12 +55,16 @@ func terminal(stream any) bool {
 // Commands returns the commands of this package.
 func Commands(env Env) []*cobra.Command {
 	env = env.withDefaults()
-	return []*cobra.Command{
+	all := []*cobra.Command{
 		lsCommand(env), watchCommand(env), inspectCommand(env), historyCommand(env),
 		treeCommand(env), cpCommand(env), rmCommand(env), tagCommand(env),
 		grantCommand(env), accessCommand(env),
 		userCommand(env), tokenCommand(env), sessionCommand(env), loginCommand(env), logoutCommand(env), whoamiCommand(env), auditCommand(env),
 	}
+	for _, c := range all {
+		quiet(c)
+	}
+	return all
 }
 
 // run makes a function that does a command's work cobra's, with the exit code

@@ -13,8 +13,8 @@ import (
 
 // Completion asks registries, shortly, and is silent when they do not answer.
 const (
-	completeTime = 2 * time.Second
-	completeMost = 200 // suggestions
+	CompleteTime = 2 * time.Second // for all that is asked
+	completeMost = 200             // suggestions
 )
 
 type completer = func(cmd *cobra.Command, args []string, text string) ([]cobra.Completion, cobra.ShellCompDirective)
@@ -56,7 +56,7 @@ func startingWith(words []string, text string) (out []string) {
 // complete completes a host, a repository or, with tags, a tag.
 func complete(cmd *cobra.Command, env Env, cf *connFlags, text string, tags bool) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const more = cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	ctx, cancel := context.WithTimeout(cmd.Context(), completeTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), CompleteTime)
 	defer cancel()
 	scheme := ""
 	for _, s := range []string{"http://", "https://"} {

@@ -72,6 +72,7 @@ configuration are shown and can be changed there alone.` + rulesHelp + signInHel
 	ls.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
 	add := &cobra.Command{
 		Use: "add SUBJECT VERBS SCOPE", Short: "Let somebody do something", Args: cobra.ExactArgs(3),
+		ValidArgsFunction: completeArgs(f.subjects, verbs, f.scopes, nil),
 		Long: `Lets somebody do something, from when the command has ended on. A rule for the
 same subject and scope, added the same way, is replaced.` + rulesHelp,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.add(ctx, s, args) }),
@@ -79,7 +80,8 @@ same subject and scope, added the same way, is replaced.` + rulesHelp,
 	add.Flags().StringVar(&f.id, "id", "", "the `ID` of the rule (default: made of the subject and the scope)")
 	rm := &cobra.Command{
 		Use: "rm ID...", Short: "Remove rules", Args: cobra.MinimumNArgs(1),
-		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.remove(ctx, s, args) }),
+		ValidArgsFunction: completeArgs(f.ruleIDs),
+		RunE:              run(func(ctx context.Context, s streams, args []string) error { return f.remove(ctx, s, args) }),
 	}
 	cmd.AddCommand(ls, add, rm)
 	return cmd
@@ -96,12 +98,14 @@ func accessCommand(env Env) *cobra.Command {
 	})
 	explain := &cobra.Command{
 		Use: "explain USER VERB REPOSITORY", Short: "Tell which rule decides", Args: cobra.ExactArgs(3),
+		ValidArgsFunction: completeArgs(f.accountNames, verb, f.repositories, nil),
 		Long: `Tells which rules let a user do something in a repository. USER is the name of a
 user, user:NAME, service:NAME or anonymous; VERB is list, pull, push, retag,
 delete, admin or audit. Ends with 4 when it may not be done.`,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.explain(ctx, s, args) }),
 	}
 	explain.Flags().StringArrayVar(&f.groups, "group", nil, "a `GROUP` that the user is in; may be repeated (default: those of the account)")
+	completeFlag(explain, "group", f.groupNames)
 	explain.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
 	cmd.AddCommand(explain)
 	return cmd

@@ -158,7 +158,7 @@ func (f *sessionFlags) endAll(ctx context.Context, s streams) error {
 
 // complete completes the ids of sessions.
 func (f *sessionFlags) complete(cmd *cobra.Command, _ []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completeTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), CompleteTime)
 	defer cancel()
 	all, err := f.sessions(ctx)
 	if err != nil {

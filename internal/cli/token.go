@@ -60,9 +60,12 @@ its owner may or, with --scope, no more than that, and ends after 90 days unless
 	ls.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
 	rm := &cobra.Command{
 		Use: "rm ID...", Short: "Revoke tokens", Args: cobra.MinimumNArgs(1),
-		ValidArgsFunction: f.complete,
+		ValidArgsFunction: completeArgs(f.tokenIDs),
 		RunE:              run(func(ctx context.Context, s streams, args []string) error { return f.revoke(ctx, s, args) }),
 	}
+	completeFlag(create, "for", f.services)
+	completeFlag(create, "expires", expiries(env.Now))
+	completeFlag(ls, "of", f.accountNames)
 	cmd.AddCommand(create, ls, rm)
 	return cmd
 }
@@ -185,19 +188,4 @@ func (f *tokenFlags) revoke(ctx context.Context, s streams, ids []string) error 
 		fmt.Fprintf(s.out, "revoked %s\n", clean(id))
 	}
 	return nil
-}
-
-// complete completes the ids of tokens.
-func (f *tokenFlags) complete(cmd *cobra.Command, _ []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completeTime)
-	defer cancel()
-	all, err := f.all(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var ids []string
-	for _, t := range all {
-		ids = append(ids, t.ID)
-	}
-	return toCompletions(startingWith(ids, text)), cobra.ShellCompDirectiveNoFileComp
 }

@@ -51,7 +51,7 @@ func (f *userFlags) ls() *cobra.Command {
 
 func (f *userFlags) add() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "add NAME", Short: "Make an account", Args: cobra.ExactArgs(1),
+		Use: "add NAME", Short: "Make an account", Args: cobra.ExactArgs(1), ValidArgsFunction: completeArgs(words("service:"), nil),
 		Long: `Makes an account. Of a user the password is asked for, or read of the standard
 input.` + accountHelp,
 		Example: `  lading user add bob --group dev
@@ -60,6 +60,7 @@ input.` + accountHelp,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.create(ctx, s, args[0]) }),
 	}
 	cmd.Flags().StringArrayVar(&f.groups, "group", nil, "a `GROUP` that the account is in; may be repeated")
+	completeFlag(cmd, "group", f.groupNames)
 	f.addPassword(cmd)
 	return cmd
 }
@@ -71,6 +72,7 @@ func (f *userFlags) addPassword(cmd *cobra.Command) {
 func (f *userFlags) passwd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "passwd [NAME]", Short: "Change a password: your own, or another user's", Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeArgs(f.accountNames, nil),
 		Long: `Changes a password: your own, or another user's. Whoever has signed in with
 the old one is out when the command has ended. To change your own you have to be
 signed in with the password and not with a token; sign in again afterwards.`,
@@ -83,6 +85,7 @@ signed in with the password and not with a token; sign in again afterwards.`,
 func (f *userFlags) groupsOf() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "groups NAME [GROUP...]", Short: "Show, or say, the groups of an account", Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeArgs(f.accountNames, f.groupNames),
 		Long: `Shows the groups of an account or, with groups, puts it into these and no
 others. It is felt at once, by running streams too.`,
 		Example: `  lading user groups bob
@@ -99,6 +102,7 @@ others. It is felt at once, by running streams too.`,
 func (f *userFlags) each(name, short string, do func(ctx context.Context, subject string) (did string, err error)) *cobra.Command {
 	return &cobra.Command{
 		Use: name + " NAME...", Short: short, Args: cobra.MinimumNArgs(1), Long: short + "." + accountHelp,
+		ValidArgsFunction: completeArgs(f.accountNames),
 		RunE: run(func(ctx context.Context, s streams, names []string) error {
 			for _, name := range names {
 				subject, err := subjectOf(name)
