@@ -23,15 +23,25 @@ type openAPI struct {
 	Paths      map[string]map[string]yaml.Node
 	Components struct {
 		Parameters map[string]openParameter
+		Responses  map[string]openResponse
 		Schemas    map[string]openSchema
 	}
 }
 
 type openParameter struct {
-	Ref  string `yaml:"$ref"`
-	Name string
-	In   string
+	Ref     string `yaml:"$ref"`
+	Name    string
+	In      string
+	Example any
 }
+
+type openResponse struct {
+	Ref         string `yaml:"$ref"`
+	Description string
+	Content     map[string]openMedia
+}
+
+type openMedia struct{ Example any }
 
 type openSchema struct {
 	Required   []string
@@ -39,16 +49,28 @@ type openSchema struct {
 }
 
 type openOperation struct {
-	Parameters []openParameter
-	Responses  map[string]struct{ Description string }
+	OperationID string `yaml:"operationId"`
+	Parameters  []openParameter
+	RequestBody struct{ Content map[string]openMedia } `yaml:"requestBody"`
+	Responses   map[string]openResponse
 }
 
 // inOpenAPI are values of what stands in braces in a path, and the query that
 // an endpoint cannot be without.
 var (
-	inOpenAPI    = strings.NewReplacer("{name}", "a/b", "{tag}", "t", "{rule}", "x-1", "{subject}", "user:a", "{token}", "x1")
-	queryOpenAPI = map[string]string{"/v2/_lading/access/explain": "subject=user:a&verb=pull&repository=a"}
+	inOpenAPI = strings.NewReplacer("{name}", "a/b", "{tag}", "t", "{rule}", "x-1", "{subject}", "user:a", "{token}", "x1", "{session}", "0123456789abcdef0123",
+		"{digest}", anyOpenAPI, "{reference}", "t", "{upload}", "x", "{type}", "a", "{policy}", "a")
+	queryOpenAPI = map[string]string{
+		"/v2/_lading/access/explain":        "subject=user:a&verb=pull&repository=a",
+		"/v2/_lading/access/sessions":       "owner=user:a",
+		"/v2/{name}/blobs/uploads/{upload}": "digest=" + anyOpenAPI,
+	}
 )
+
+const anyOpenAPI = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// openAPIWays are queries by which one operation is several actions.
+var openAPIWays = []string{"", "digest=" + anyOpenAPI, "mount=" + anyOpenAPI}
 
 func readOpenAPI(t *testing.T) openAPI {
 	t.Helper()
@@ -130,9 +152,23 @@ func TestOpenAPIParameters(t *testing.T) {
 			want = []string{"n", "before", "since", "digest"}
 		case ActionExplain:
 			want = []string{"subject", "group", "verb", "repository"}
-		case ActionAccounts:
+		case ActionAccounts, ActionTagsList, ActionCatalog:
 			want = []string{"n", "last"}
-		case ActionAPITokens:
+		case ActionReferrers:
+			want = []string{"n", "last", "artifactType"}
+		case ActionSessionsEnd:
+			want = []string{"owner"}
+		case ActionUploadStart:
+			want = []string{"digest", "digest-algorithm", "mount", "from"}
+		case ActionUploadPut:
+			want = []string{"digest"}
+		case ActionManifestPut:
+			want = []string{"tag", "from-blob"}
+		case ActionSearch:
+			want = []string{"q", "n", "page"}
+		case ActionDefinitions:
+			want = []string{"view"}
+		case ActionAPITokens, ActionSessions:
 			want = []string{"n", "last", "owner"}
 		case ActionToken:
 			want = []string{"service", "scope", "client_id", "offline_token"}
@@ -161,27 +197,92 @@ func TestOpenAPIParameters(t *testing.T) {
 	}
 }
 
-// TestOpenAPIHasAccess: the endpoints of access, of accounts, of tokens and of
-// the audit are there with every method that they have.
-func TestOpenAPIHasAccess(t *testing.T) {
+// TestOpenAPIHasEveryAction: whatever the router knows is an operation of the
+// document.
+func TestOpenAPIHasEveryAction(t *testing.T) {
 	there := map[Action]bool{}
 	for name := range readOpenAPI(t).operations(t) {
 		method, path, _ := strings.Cut(name, " ")
-		if q, err := Parse(method, inOpenAPI.Replace(path), queryOpenAPI[path]); err == nil {
-			there[q.Action] = true
+		for _, way := range openAPIWays {
+			if way == "" {
+				way = queryOpenAPI[path]
+			}
+			if q, err := Parse(method, inOpenAPI.Replace(path), way); err == nil {
+				there[q.Action] = true
+			}
 		}
 	}
-	for _, at := range [][]methodAction{atRules, atRule, atExplain, atWhoAmI, atAccounts, atAccount, atAPITokens, atAPIToken, atTokens, atTokenKeys, atAudit} {
-		for _, m := range at {
-			if !there[m.action] {
-				t.Errorf("there is no %s", m.action)
+	for a := ActionBase; a < actionEnd; a++ {
+		if !there[a] {
+			t.Errorf("there is no operation for %s", a)
+		}
+	}
+}
+
+// TestOpenAPIOperations: each operation has a name of its own, an example of
+// what is sent and answered or else of each segment of its path that is a value,
+// and tells the codes of its errors.
+func TestOpenAPIOperations(t *testing.T) {
+	doc := readOpenAPI(t)
+	names := map[string]string{}
+	for name, op := range doc.operations(t) {
+		if other, ok := names[op.OperationID]; ok || op.OperationID == "" {
+			t.Errorf("%s and %s have the operationId %q", name, other, op.OperationID)
+		}
+		names[op.OperationID] = name
+		examples := 0
+		content := func(what string, all map[string]openMedia) {
+			for kind, media := range all {
+				if examples++; media.Example == nil {
+					t.Errorf("%s: %s %s has no example", name, what, kind)
+				}
 			}
+		}
+		content("the body", op.RequestBody.Content)
+		for status, r := range op.Responses {
+			at := r
+			if r.Ref != "" {
+				at = doc.Components.Responses[strings.TrimPrefix(r.Ref, "#/components/responses/")]
+			}
+			content(status, at.Content)
+			if text := r.Description + at.Description; status >= "400" && !openCode.MatchString(text) {
+				t.Errorf("%s: %s tells no code: %s", name, status, text)
+			}
+		}
+		if examples == 0 {
+			t.Errorf("%s has no example", name)
+		}
+	}
+	doc.wantPathExamples(t)
+}
+
+// wantPathExamples looks for an example of each value in a path.
+func (d openAPI) wantPathExamples(t *testing.T) {
+	for path, methods := range d.Paths {
+		node, there := methods["parameters"]
+		var all []openParameter
+		if there {
+			if err := node.Decode(&all); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+		}
+		want := strings.Count(path, "{")
+		for _, p := range all {
+			if p.Ref != "" {
+				p = d.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]
+			}
+			if p.In == "path" && p.Example != nil && strings.Contains(path, "{"+p.Name+"}") {
+				want--
+			}
+		}
+		if want != 0 {
+			t.Errorf("%s: not each value of the path has an example", path)
 		}
 	}
 }
 
 // openCode is an error code in a description.
-var openCode = regexp.MustCompile(`[A-Z]{4,}(_[A-Z]+)*`)
+var openCode = regexp.MustCompile(`[A-Z]{3,}(_[A-Z]+)+|[A-Z]{4,}`)
 
 // shownWith tells whether there are errors that are shown with the code and
 // the status.
@@ -198,7 +299,7 @@ func shownWith(code, status string) bool {
 func answersWith(status string) bool {
 	n, _ := strconv.Atoi(status)
 	if n < 400 {
-		return slices.Contains([]int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusIMUsed, http.StatusNotModified}, n)
+		return slices.Contains([]int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent, http.StatusPartialContent, http.StatusIMUsed, http.StatusNotModified}, n)
 	}
 	for _, s := range statuses {
 		if s.http == n {
@@ -222,6 +323,8 @@ func TestOpenAPISchemas(t *testing.T) {
 		"WhoAmI": lading.WhoAmI{}, "Permission": lading.Permission{},
 		"Accounts": accountsBody{}, "Account": lading.Account{}, "AccountChange": lading.AccountChange{},
 		"APITokens": apiTokensBody{}, "APIToken": lading.APIToken{}, "CreatedAPIToken": createdToken{}, "NewAPIToken": lading.NewAPIToken{},
+		"Sessions": sessionsBody{}, "Session": lading.Session{}, "SearchResults": searchResults{}, "SearchResult": searchResult{},
+		"Definition": definition{}, "UnknownType": unknownType{}, "Policy": lading.Policy{},
 		"Granted": tokenBody{}, "OAuthErrors": oauthBody{}, "RateDetail": rateDetail{},
 	} {
 		s, ok := doc.Components.Schemas[name]

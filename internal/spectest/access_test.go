@@ -90,6 +90,37 @@ var accessExchanges = []accessExchange{
 	{"", "POST /v2/_lading/auth/token", "grant_type=refresh_token&refresh_token=x", 401},
 	{"", "POST /v2/_lading/auth/token", "grant_type=x", 400},
 	{"", "GET /v2/_lading/auth/keys", "", 200},
+	{"bob", "GET sessions?n=1", "", 200},
+	{"bob", "GET sessions?owner=user:admin", "", 403},
+	{"bob", "GET sessions?last=x", "", 400},
+	{"bob", "GET sessions/SESSION", "", 200},
+	{"admin", "GET sessions/SESSION", "", 200},
+	{"bob", "DELETE sessions/SESSION", "", 202},
+	{"bob", "DELETE sessions/SESSION", "", 404},
+	{"bob", "DELETE sessions", "", 400},
+	{"bob", "DELETE sessions?owner=user:admin", "", 403},
+	{"", "DELETE sessions?owner=user:bob", "", 401},
+	{"bob", "DELETE sessions?owner=user:bob", "", 202},
+	{"admin", "GET /v2/_lading/types/definitions", "", 200},
+	{"admin", "GET /v2/_lading/types/definitions?view=stats", "", 200},
+	{"admin", "GET /v2/_lading/types/definitions/helm", "", 200},
+	{"admin", "GET /v2/_lading/types/definitions/helm?x=1", "", 400},
+	{"admin", "GET /v2/_lading/types/definitions/none", "", 404},
+	{"admin", "GET /v2/_lading/types/definitions/helm/logo", "", 200},
+	{"admin", "PUT /v2/_lading/types/definitions/x", `{"name":"x","match":[{"artifactType":"a/b"}]}`, 201},
+	{"admin", "PUT /v2/_lading/types/definitions/x", `{"name":"x","match":[{"artifactType":"a/c"}]}`, 200},
+	{"admin", "PUT /v2/_lading/types/definitions/x", `{"name":"x","match":[]}`, 400},
+	{"bob", "PUT /v2/_lading/types/definitions/y", `{"name":"y","match":[{"artifactType":"a/b"}]}`, 403},
+	{"admin", "DELETE /v2/_lading/types/definitions/helm", "", 409},
+	{"admin", "DELETE /v2/_lading/types/definitions/x", "", 202},
+	{"admin", "GET /v2/_lading/types/unknown", "", 200},
+	{"admin", "PUT /v2/_lading/types/policies/p", `{"scope":{"namespace":"acme"},"allow":["helm"],"validate":"enforce"}`, 201},
+	{"admin", "PUT /v2/_lading/types/policies/q", `{"scope":{"namespace":"acme"},"deny":["helm"]}`, 400},
+	{"admin", "GET /v2/_lading/types/policies", "", 200},
+	{"admin", "GET /v2/_lading/types/policies/p", "", 200},
+	{"bob", "GET /v2/_lading/types/policies", "", 403},
+	{"admin", "DELETE /v2/_lading/types/policies/p", "", 202},
+	{"admin", "DELETE /v2/_lading/types/policies/p", "", 404},
 	{"admin", "DELETE rules/config-d79686a4af4d", "", 409},
 	{"admin", "DELETE rules/dev", "", 202},
 	{"admin", "DELETE accounts/user:admin", "", 409},
@@ -102,9 +133,9 @@ var accessExchanges = []accessExchange{
 // TestAccessAnswers holds answers of the endpoints of access, and what they are
 // asked with, against docs/spec/openapi.yaml.
 func TestAccessAnswers(t *testing.T) {
-	web, api, token := withAccounts(t), readOpenAPI(t), ""
+	web, api, token, session := withAccounts(t), readOpenAPI(t), "", ""
 	for _, e := range accessExchanges {
-		method, path, _ := strings.Cut(strings.Replace(e.line, "TOKEN", token, 1), " ")
+		method, path, _ := strings.Cut(strings.NewReplacer("TOKEN", token, "SESSION", session).Replace(e.line), " ")
 		if !strings.HasPrefix(path, "/") {
 			path = "/v2/_lading/access/" + path
 		}
@@ -121,6 +152,13 @@ func TestAccessAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			token = made.ID
+		}
+		if e.line == "GET sessions?n=1" {
+			var all struct{ Sessions []struct{ ID string } }
+			if err := json.Unmarshal([]byte(got.body), &all); err != nil || len(all.Sessions) == 0 {
+				t.Fatal(got.body, err)
+			}
+			session = all.Sessions[0].ID
 		}
 	}
 	if api.checked != len(accessExchanges) {

@@ -102,6 +102,9 @@ func (a *openAPI) body(response map[string]any, got answer) []string {
 	}
 	media, ok := content[kind].(map[string]any)
 	if !ok {
+		media, ok = content["*/*"].(map[string]any)
+	}
+	if !ok {
 		return []string{fmt.Sprintf("%s does not have the media type %q there", openAPIFile, kind)}
 	}
 	ref, _ := media["schema"].(map[string]any)["$ref"].(string)
@@ -143,4 +146,43 @@ func eventLines(body string) (lines []string) {
 		lines = append(lines, fmt.Sprintf(`{%s"event":%q,"data":%s}`, id, m[2], m[3]))
 	}
 	return lines
+}
+
+// TestOpenAPIExamples holds the examples of the document against its schemas.
+func TestOpenAPIExamples(t *testing.T) {
+	api := readOpenAPI(t)
+	if n := api.examples(t, api.doc, "#"); n < 60 {
+		t.Errorf("%d examples were compared", n)
+	}
+}
+
+// examples goes over what stands below a place of the document, and tells how
+// many examples there are beside a schema.
+func (a *openAPI) examples(t *testing.T, v any, at string) (n int) {
+	t.Helper()
+	switch v := v.(type) {
+	case []any:
+		for i, e := range v {
+			n += a.examples(t, e, fmt.Sprint(at, "/", i))
+		}
+	case map[string]any:
+		for name, e := range v {
+			if name != "example" {
+				n += a.examples(t, e, at+"/"+strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D", "*", "%2A").Replace(name))
+			}
+		}
+		example, ok := v["example"]
+		if _, beside := v["schema"]; !ok || !beside {
+			break
+		}
+		n++
+		schema, err := a.schemas.Compile("openapi.json" + at + "/schema")
+		if err == nil {
+			err = schema.Validate(example)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	return n
 }
