@@ -101,25 +101,44 @@ func (g Grants) Union(h Grants) Grants {
 	return NewGrants(append(slices.Clone(g.ranges), h.ranges...)...)
 }
 
-// Intersect returns what both may see.
+// Intersect returns what both may see. It looks at the ranges of the one with
+// fewer, and skips among the other's: a caller may have thousands, of which a
+// question is about a few.
 func (g Grants) Intersect(h Grants) Grants {
+	few, many := g.ranges, h.ranges
+	if len(few) > len(many) {
+		few, many = many, few
+	}
 	var out []Range
-	for i, j := 0, 0; i < len(g.ranges) && j < len(h.ranges); {
-		a, b := g.ranges[i], h.ranges[j]
-		r := Range{From: max(a.From, b.From), To: a.To}
-		if a.To == "" || (b.To != "" && b.To < a.To) {
-			r.To = b.To
+	for _, r := range few {
+		many = many[first(many, func(m Range) bool { return m.To == "" || m.To > r.From }):]
+		n := len(many)
+		if r.To != "" {
+			n = first(many, func(m Range) bool { return m.From >= r.To })
 		}
-		if r.To == "" || r.From < r.To {
-			out = append(out, r)
+		if n == 0 {
+			continue
 		}
-		if b.To == "" || (a.To != "" && a.To < b.To) {
-			i++
-		} else {
-			j++
+		begun := len(out)
+		out = append(out, many[:n]...)
+		out[begun].From = max(out[begun].From, r.From)
+		if last := &out[len(out)-1]; r.To != "" && (last.To == "" || last.To > r.To) {
+			last.To = r.To
 		}
+		many = many[n-1:] // the last may go on behind r
 	}
 	return Grants{out}
+}
+
+// first is the index of the first range that is so, where all behind it are as
+// well; len(rs) if there is none. It costs the logarithm of the index.
+func first(rs []Range, so func(Range) bool) int {
+	n := 1
+	for n < len(rs) && !so(rs[n-1]) {
+		n *= 2
+	}
+	low := n / 2 // what is before it is not so
+	return low + sort.Search(min(n, len(rs))-low, func(i int) bool { return so(rs[low+i]) })
 }
 
 // Subtract returns what g may see and h may not.
@@ -143,7 +162,12 @@ func (g Grants) complement() Grants {
 
 // After returns the part of g with names greater than name.
 func (g Grants) After(name string) Grants {
-	return g.Intersect(Grants{[]Range{{From: name + "\x00"}}})
+	from := name + "\x00"
+	rest := g.ranges[first(g.ranges, func(r Range) bool { return r.To == "" || r.To > from }):]
+	if len(rest) > 0 && rest[0].From < from {
+		return Grants{rest}.Intersect(Grants{[]Range{{From: from}}})
+	}
+	return Grants{slices.Clip(rest)}
 }
 
 // MarshalJSON writes the ranges as an array.

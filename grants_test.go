@@ -52,7 +52,7 @@ func bound(rng *rand.Rand) string {
 }
 
 func randomRanges(rng *rand.Rand) (rs []Range) {
-	for range rng.IntN(5) {
+	for range rng.IntN([]int{5, 40}[rng.IntN(2)]) {
 		name := universe[rng.IntN(len(universe))]
 		switch rng.IntN(4) {
 		case 0:

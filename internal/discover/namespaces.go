@@ -63,16 +63,20 @@ func firstSegment(s string) string {
 	return s
 }
 
-// firstName is the first visible living repository, empty if there is none.
+// firstName is the first visible living repository, empty if there is none. It
+// looks at one range, then at more of them at once: rules may name a thousand
+// repositories that are not there.
 func (p *page) firstName(visible lading.Grants) (string, error) {
-	for _, r := range visible.Ranges() {
-		rs, err := p.e.cat.RepositoriesIn(p.ctx, p.q, r, 1, false)
+	ranges, n := visible.Ranges(), 1
+	for len(ranges) > 0 {
+		rs, rest, err := p.in(ranges, n, false)
 		if err != nil {
 			return "", err
 		}
 		if len(rs) > 0 {
 			return rs[0].Name, nil
 		}
+		ranges, n = rest, min(n*4, windowSize)
 	}
 	return "", nil
 }
