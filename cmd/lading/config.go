@@ -12,8 +12,11 @@ func configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Look at configuration files",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long:  "Looks at configuration files; docs/configuration.md has every key." + exitHelp,
+		Example: `  lading config check lading.yaml
+  lading config show --config /etc/lading.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(configCheckCommand(), configShowCommand())
 	return cmd
@@ -25,7 +28,7 @@ func configCheckCommand() *cobra.Command {
 		Short: "Tell every mistake in a configuration file",
 		Long: `Reads a configuration file as 'lading serve' would and tells every mistake in
 it, one a line: file:line: key: what is wrong and what is allowed. Nothing is
-opened. Exits with 2 when there are mistakes.`,
+opened. Ends with 2 when there are mistakes.` + exitHelp,
 		Example: `  lading config check lading.yaml`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,7 +49,7 @@ func configShowCommand() *cobra.Command {
 		Use:   "show",
 		Short: "Print the configuration that is in force",
 		Long: `Prints every key with its value: the file's, or the default. It is a file
-that 'lading serve' reads, but for what may be secret, which is left out.`,
+that 'lading serve' reads, but for what may be secret, which is left out.` + exitHelp,
 		Example: `  lading config show
   lading config show --config /etc/lading.yaml`,
 		Args: cobra.NoArgs,

@@ -28,8 +28,11 @@ func conformanceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conformance",
 		Short: "Hold a registry against a specification",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long:  "Holds a registry against a specification." + exitHelp,
+		Example: `  lading conformance discovery http://127.0.0.1:5000
+  lading conformance discovery --list`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(conformanceDiscovery())
 	return cmd

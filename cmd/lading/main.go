@@ -33,6 +33,11 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// exitHelp ends the help of the commands that work on this machine.
+const exitHelp = `
+
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.`
+
 // run carries out one command line and returns its exit code. It ends early,
 // in good order, when ctx does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -87,7 +92,8 @@ func rootCommand() *cobra.Command {
 		Long: `lading is an OCI artifact registry that always knows, and can always tell, what
 it holds: list it with order, filters and paging, keep the cursor, and ask
 later for only what changed. ls, watch, inspect, history, tree, cp, rm and tag
-look into any registry and move what is in it.
+look into any registry and move what is in it; user, token, session, grant,
+access and audit say who may do what in one, and who did.
 
 Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong;
 of the commands that speak to a registry also 3 there is no such thing, 4 you

@@ -37,7 +37,7 @@ process at once; nothing that was acknowledged is lost.
 
 Without a configuration file it serves on 127.0.0.1:5000 and keeps everything
 in ./lading-data. The first line on standard output tells the address; the log
-is on standard error.`,
+is on standard error.` + exitHelp,
 		Example: `  lading serve
   lading serve --config /etc/lading.yaml
   lading serve --listen 127.0.0.1:0 --data /tmp/try   # any free port`,

@@ -35,12 +35,7 @@ func typesCommand() *cobra.Command {
 		Short: "Look at, check and change the definitions of artifact types, and policies",
 		Long: `Looks at, checks and changes the definitions of artifact types: what is a Helm
 chart, what an SBOM. Without --registry, ls and show tell of the definitions that
-are built in. Policies say which types a part of a registry takes.
-
-Credentials are those of the Docker configuration and its helpers.
-
-Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 there is no such
-thing, 4 you may not do this, 5 the registry cannot do this.`,
+are built in. Policies say which types a part of a registry takes.` + cli.SignInHelp + cli.ExitHelp,
 		Example: `  lading types ls
   lading types ls --registry http://127.0.0.1:5000 --stats
   lading types check recipe.json
@@ -52,7 +47,19 @@ thing, 4 you may not do this, 5 the registry cannot do this.`,
 	f.conn.AddBelow(cmd)
 	cmd.PersistentFlags().StringVar(&f.registry, "registry", "", "`HOST` of the registry, or http://HOST or https://HOST")
 	noCompletion(cmd, "registry")
-	cmd.AddCommand(f.listCommand(), f.showCommand(), checkTypesCommand(), f.applyCommand(), f.removeCommand(), f.policyCommand())
+	return addBelow(cmd, f.listCommand(), f.showCommand(), checkTypesCommand(), f.applyCommand(), f.removeCommand(), f.policyCommand())
+}
+
+// addBelow adds commands to one that only has others below it, and what they
+// end with to their help.
+func addBelow(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	for _, c := range below {
+		if c.Long == "" {
+			c.Long = c.Short + "."
+		}
+		c.Long += cli.ExitHelp
+	}
+	cmd.AddCommand(below...)
 	return cmd
 }
 

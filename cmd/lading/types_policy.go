@@ -30,7 +30,7 @@ The narrowest policy holds, whole. What is stored already stays.
 
 A policy is a JSON file:
 
-  {"scope": {"namespace": "acme/charts"}, "allow": ["helm"], "validate": "enforce"}
+  {"scope": {"namespace": "charts"}, "allow": ["helm"], "validate": "enforce"}
 
 scope     {"repository": "..."}, {"namespace": "..."}, or {}, the registry
 allow     short names of types; when there are any, no others are taken
@@ -44,8 +44,7 @@ sparse    allow or deny: manifests that refer to what is not there`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(f.policyListCommand(), f.policyShowCommand(), f.policyApplyCommand(), f.policyRemoveCommand())
-	return cmd
+	return addBelow(cmd, f.policyListCommand(), f.policyShowCommand(), f.policyApplyCommand(), f.policyRemoveCommand())
 }
 
 func (f *typesFlags) policyListCommand() *cobra.Command {

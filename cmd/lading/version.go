@@ -12,7 +12,10 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Tell which build this is",
-		Args:  cobra.NoArgs,
+		Long: `Tells which build this is: its version, the toolchain, the platform and the
+commit, as far as they are known.` + exitHelp,
+		Example: `  lading version`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
 			fmt.Fprintln(cmd.OutOrStdout(), version(info))

@@ -59,9 +59,9 @@ A TIME is a duration before now, such as 90m, 24h or 7d, or a time as in RFC
 	fl.StringVar(&f.namespace, "namespace", "", "only what was done to `NAMESPACE` and all below it")
 	fl.BoolVar(&f.denied, "denied", false, "only what was refused")
 	fl.BoolVar(&f.follow, "follow", false, "go on with what happens, the oldest first, until it is stopped")
-	fl.IntVar(&f.limit, "limit", 100, "at most `N` records; 0: all")
+	fl.IntVarP(&f.limit, "limit", "n", 100, "tell no more than so `MANY`; 0: all")
 	fl.StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text, json or ndjson")
-	fl.DurationVar(&f.every, "interval", 2*time.Second, "how often to look, with --follow")
+	fl.DurationVar(&f.every, "interval", 2*time.Second, "look every `TIME`, with --follow")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(toCompletions([]string{"text", "json", "ndjson"}), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -96,10 +96,21 @@ const registryHelp = `
 
 HOST is host[:port]; where it is left out, $LADING_REGISTRY or 127.0.0.1:5000 is
 meant. Loopback addresses are spoken to over HTTP, others over HTTPS; write
-http://HOST or https://HOST to say it. Credentials are those of the Docker
-configuration and its helpers.`
+http://HOST or https://HOST to say it.` + signInHelp
+
+// refHelp tells how registries are named where one has to be.
+const refHelp = `
+
+HOST is host[:port]. Loopback addresses are spoken to over HTTP, others over
+HTTPS; write http://HOST or https://HOST to say it.` + signInHelp
 
 var errUsage = errors.New("the command line is wrong")
+
+// oneOf is some words in a sentence, of which one is chosen.
+func oneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
 
 // list is some words in a sentence.
 func list(words []string) string { return strings.Join(words, ", ") }

@@ -44,7 +44,7 @@ func cpCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cp SRC DST",
 		Short: "Copy between registries and OCI layouts, with referrers",
-		Long:  cpLong + registryHelp + exitHelp,
+		Long:  cpLong + refHelp + exitHelp,
 		Example: `  lading cp docker.io/library/alpine:3.22 registry.example.com/mirror/alpine
   lading cp registry.example.com/acme/web:1.2 registry.example.com/prod/web:1.2
   lading cp --all-tags old.example.com/acme/web registry.example.com/acme/web

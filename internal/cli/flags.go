@@ -8,6 +8,13 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
 
+// What ends the help of commands that speak to a registry: where credentials
+// and certificates are from, and what they end with.
+const (
+	SignInHelp = signInHelp
+	ExitHelp   = exitHelp
+)
+
 // Flags are the flags of how registries are spoken to, for commands of other
 // packages.
 type Flags struct{ conn connFlags }

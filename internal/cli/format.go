@@ -21,7 +21,7 @@ type formFlags struct {
 // default.
 func (f *formFlags) add(cmd *cobra.Command, forms ...string) {
 	fl := cmd.Flags()
-	fl.StringVarP(&f.form, "output", "o", forms[0], "`FORM` of the answer: "+list(forms))
+	fl.StringVarP(&f.form, "output", "o", forms[0], "`FORM` of the answer: "+oneOf(forms))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(toCompletions(forms), cobra.ShellCompDirectiveNoFileComp))
 	if slices.Contains(forms, "template") {
 		fl.StringVar(&f.template, "template", "", "`TEXT` of a Go template for each thing, with the names of -o json")

@@ -39,10 +39,11 @@ A rule says who may do what and where:
   SCOPE    registry, namespace:NAME (that repository and all below it),
            repository:NAME or prefix:TEXT (all names that begin so)`
 
-// signInHelp tells where the credentials come from.
+// signInHelp tells where credentials and certificates come from.
 const signInHelp = `
 
-Credentials are those of the Docker configuration and its helpers.`
+Credentials are those of the Docker configuration and its helpers, certificates
+those for HOST in the certs.d directories of podman and docker.`
 
 // group is a command that only has others below it, with the flags of all.
 func (f *ruleFlags) group(env Env, cmd *cobra.Command) *cobra.Command {
@@ -50,6 +51,16 @@ func (f *ruleFlags) group(env Env, cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	f.conn.addBelow(cmd)
 	cmd.PersistentFlags().StringVar(&f.registry, "registry", env.Registry, "`HOST` of the registry, or http://HOST or https://HOST")
+	return cmd
+}
+
+// addBelow adds commands to one that only has others below it, and what is to
+// be said of all of them to their help.
+func addBelow(cmd *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	for _, c := range below {
+		c.Long += exitHelp
+	}
+	cmd.AddCommand(below...)
 	return cmd
 }
 
@@ -67,24 +78,31 @@ configuration are shown and can be changed there alone.` + rulesHelp + signInHel
 	})
 	ls := &cobra.Command{
 		Use: "ls", Short: "List the rules", Args: cobra.NoArgs,
+		Long: `Lists the rules of the parts that you administer, and where each comes from.`,
+		Example: `  lading grant ls
+  lading grant ls --registry registry.example.com -o json`,
 		RunE: run(func(ctx context.Context, s streams, _ []string) error { return f.list(ctx, s) }),
 	}
-	ls.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	f.addOutput(ls)
 	add := &cobra.Command{
 		Use: "add SUBJECT VERBS SCOPE", Short: "Let somebody do something", Args: cobra.ExactArgs(3),
 		ValidArgsFunction: completeArgs(f.subjects, verbs, f.scopes, nil),
 		Long: `Lets somebody do something, from when the command has ended on. A rule for the
 same subject and scope, added the same way, is replaced.` + rulesHelp,
+		Example: `  lading grant add user:bob writer namespace:acme
+  lading grant add group:dev push,retag repository:acme/web
+  lading grant add anonymous pull prefix:public/`,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.add(ctx, s, args) }),
 	}
 	add.Flags().StringVar(&f.id, "id", "", "the `ID` of the rule (default: made of the subject and the scope)")
 	rm := &cobra.Command{
 		Use: "rm ID...", Short: "Remove rules", Args: cobra.MinimumNArgs(1),
+		Long:              `Removes rules by their ids, which lading grant ls shows.`,
+		Example:           `  lading grant rm user-bob-namespace-acme-1a2b3c`,
 		ValidArgsFunction: completeArgs(f.ruleIDs),
 		RunE:              run(func(ctx context.Context, s streams, args []string) error { return f.remove(ctx, s, args) }),
 	}
-	cmd.AddCommand(ls, add, rm)
-	return cmd
+	return addBelow(cmd, ls, add, rm)
 }
 
 func accessCommand(env Env) *cobra.Command {
@@ -102,13 +120,15 @@ func accessCommand(env Env) *cobra.Command {
 		Long: `Tells which rules let a user do something in a repository. USER is the name of a
 user, user:NAME, service:NAME or anonymous; VERB is list, pull, push, retag,
 delete, admin or audit. Ends with 4 when it may not be done.`,
+		Example: `  lading access explain bob push acme/web
+  lading access explain service:ci pull acme/web --group dev
+  lading access explain anonymous pull acme/web -o json`,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.explain(ctx, s, args) }),
 	}
 	explain.Flags().StringArrayVar(&f.groups, "group", nil, "a `GROUP` that the user is in; may be repeated (default: those of the account)")
 	completeFlag(explain, "group", f.groupNames)
-	explain.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
-	cmd.AddCommand(explain)
-	return cmd
+	f.addOutput(explain)
+	return addBelow(cmd, explain)
 }
 
 // ask sends a request about rules, with a body unless that is nil.
@@ -119,6 +139,12 @@ func (f *ruleFlags) ask(ctx context.Context, method, path string, body []byte, o
 	}
 	_, err := f.askAccounts(ctx, method, rulesAt+path, nil, raw, out)
 	return err
+}
+
+// addOutput adds the flag for the form of the answer.
+func (f *ruleFlags) addOutput(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	completeFlag(cmd, "output", words("text", "json"))
 }
 
 // form checks the form of the answer.

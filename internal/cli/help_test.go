@@ -14,7 +14,10 @@ import (
 func TestHelp(t *testing.T) {
 	for _, c := range cli.Commands(env()) {
 		_, out, _ := lading(t, c.Name(), "--help")
-		for _, part := range []string{"Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 there is no such\nthing, 4 you may not do this, 5 the registry cannot do this.", "Examples:\n  lading " + c.Name() + " ", "--plain-http", "--ca-file FILE", "--insecure"} {
+		for _, part := range []string{"Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 there is no such\nthing, 4 you may not do this, 5 the registry cannot do this.", "Examples:\n  lading " + c.Name() + " ", "--plain-http", "--ca-file FILE", "--cert FILE", "--key FILE", "--insecure"} {
+			if c.Name() == "logout" && strings.HasPrefix(part, "--") {
+				continue // it speaks to no registry
+			}
 			if !strings.Contains(out, part) {
 				t.Errorf("lading %s --help has no %q", c.Name(), part)
 			}

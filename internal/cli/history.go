@@ -40,7 +40,7 @@ func historyCommand(env Env) *cobra.Command {
 		Long: `Tells what a tag has pointed to, the newest first: when it was set to a manifest
 (created) and when it was taken away (deleted). It is asked of the draft
 endpoint _oci/tag-history; of a registry without it nothing can be told (exit
-code 5).` + registryHelp + exitHelp,
+code 5).` + refHelp + exitHelp,
 		Example: `  lading history registry.example.com/acme/web:latest
   lading history registry.example.com/acme/web:latest -n 5 -o json`,
 		Args:              cobra.ExactArgs(1),

@@ -50,7 +50,7 @@ func inspectCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect REF",
 		Short: "Tell what a tag or digest is",
-		Long:  inspectLong + registryHelp + exitHelp,
+		Long:  inspectLong + refHelp + exitHelp,
 		Example: `  lading inspect registry.example.com/acme/web:1.2
   lading inspect registry.example.com/acme/web@sha256:4f3a… -o json
   lading inspect registry.example.com/acme/web:1.2 --template '{{.type}} {{size .contentSize}}'`,

@@ -48,12 +48,12 @@ func logoutCommand(env Env) *cobra.Command {
 		Use:   "logout [HOST]",
 		Short: "Forget how to sign in to a registry",
 		Long: `Forgets what lading login, or docker login, has kept for a registry. A token is
-good all the same until it is revoked with lading token rm.` + registryHelp + exitHelp,
+good all the same until it is revoked with lading token rm. The registry is not
+asked.` + exitHelp,
 		Example: `  lading logout registry.example.com`,
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.logout(ctx, s, args) }),
 	}
-	f.conn.add(cmd)
 	return cmd
 }
 
@@ -165,7 +165,7 @@ and what rules let you do. Ends with 4 where you are not signed in.` + registryH
 		}),
 	}
 	f.conn.add(cmd)
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	f.addOutput(cmd)
 	return cmd
 }
 

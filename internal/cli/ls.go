@@ -31,10 +31,10 @@ type filterFlags struct {
 
 func (f *filterFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.types, "type", nil, "only artifacts of `TYPE`: a short name (see 'lading types ls'), or a media type; may be given several times")
-	fl.StringArrayVar(&f.platforms, "platform", nil, "only what is for `OS/ARCH[/VARIANT]`; may be given several times")
-	fl.StringArrayVar(&f.prefixes, "prefix", nil, "only names that begin with `TEXT`: a repository's, within one repository a tag's; may be given several times")
-	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out `NAME`, or with an * at its end all that begin so; may be given several times")
+	fl.StringArrayVar(&f.types, "type", nil, "only artifacts of `TYPE`: a short name (see 'lading types ls'), or a media type; may be repeated")
+	fl.StringArrayVar(&f.platforms, "platform", nil, "only what is for `OS/ARCH[/VARIANT]`; may be repeated")
+	fl.StringArrayVar(&f.prefixes, "prefix", nil, "only names that begin with `TEXT`: a repository's, within one repository a tag's; may be repeated")
+	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out `NAME`, or with an * at its end all that begin so; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("type", completeTypes)
 }
 

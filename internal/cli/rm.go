@@ -28,7 +28,7 @@ stays; HOST/REPOSITORY@DIGEST the manifest with all its tags; with --repository,
 HOST/REPOSITORY the whole repository, where the registry can do that.
 
 On a terminal it asks first. Elsewhere --repository needs --yes. What could not
-be removed does not stop the rest.` + registryHelp + exitHelp,
+be removed does not stop the rest.` + refHelp + exitHelp,
 		Example: `  lading rm registry.example.com/acme/web:old
   lading rm --yes registry.example.com/acme/web@sha256:4f3a…
   lading rm --repository registry.example.com/acme/scratch

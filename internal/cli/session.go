@@ -42,7 +42,7 @@ password.`,
   lading session ls --of service:ci -o json`,
 		RunE: run(func(ctx context.Context, s streams, _ []string) error { return f.list(ctx, s) }),
 	}
-	ls.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	f.addOutput(ls)
 	rm := &cobra.Command{
 		Use: "rm ID... | rm --all", Short: "End sessions", Args: cobra.ArbitraryArgs,
 		Long: `Ends sessions, at once here and within a second on all replicas. With --all, all
@@ -55,9 +55,9 @@ of an account: the own ones, unless --of says whose.`,
 	rm.Flags().BoolVar(&f.all, "all", false, "end all sessions of an account")
 	for _, c := range []*cobra.Command{ls, rm} {
 		c.Flags().StringVar(&f.owner, "of", "", "only those of an `ACCOUNT`")
+		completeFlag(c, "of", f.accountNames)
 	}
-	cmd.AddCommand(ls, rm)
-	return cmd
+	return addBelow(cmd, ls, rm)
 }
 
 // ownerOf is the subject of an account, or of a caller who has none, such as

@@ -14,7 +14,7 @@ func tagCommand(env Env) *cobra.Command {
 		Use:   "tag REF TAG...",
 		Short: "Give a manifest more tags",
 		Long: `Lets tags point to a manifest of the same repository. A tag that is there
-already moves. No blob is moved.` + registryHelp + exitHelp,
+already moves. No blob is moved.` + refHelp + exitHelp,
 		Example: `  lading tag registry.example.com/acme/web:1.2.3 1.2 1 latest
   lading tag registry.example.com/acme/web@sha256:4f3a… stable`,
 		Args:              cobra.MinimumNArgs(2),

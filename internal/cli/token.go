@@ -49,25 +49,31 @@ its owner may or, with --scope, no more than that, and ends after 90 days unless
 	fl := create.Flags()
 	fl.StringVar(&f.in.Owner, "for", "", "the `ACCOUNT` that it is of, service:NAME (default: your own)")
 	fl.StringVar(&f.in.Description, "description", "", "a line of `TEXT` that tells what it is for")
-	fl.StringArrayVar(&f.in.Scopes, "scope", nil, "limit it to \"`VERBS SCOPE`\"; may be repeated")
-	fl.StringVar(&f.expires, "expires", "", "when it ends: after so many days (`30d`), at a time (2027-01-31T00:00:00Z), or never")
-	fl.StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	fl.StringArrayVar(&f.in.Scopes, "scope", nil, "limit it to what and where, `\"VERBS SCOPE\"`; may be repeated")
+	fl.StringVar(&f.expires, "expires", "", "`WHEN` it ends: after so many days (30d), at a time (2027-01-31T00:00:00Z), or never")
+	f.addOutput(create)
 	ls := &cobra.Command{
 		Use: "ls", Short: "List tokens", Args: cobra.NoArgs,
+		Long: `Lists the own tokens; for who administers the whole registry, all. USED is about
+how long ago a token was used.`,
+		Example: `  lading token ls
+  lading token ls --of service:ci -o json`,
 		RunE: run(func(ctx context.Context, s streams, _ []string) error { return f.list(ctx, s) }),
 	}
 	ls.Flags().StringVar(&f.owner, "of", "", "only those of an `ACCOUNT`")
-	ls.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	f.addOutput(ls)
 	rm := &cobra.Command{
 		Use: "rm ID...", Short: "Revoke tokens", Args: cobra.MinimumNArgs(1),
+		Long: `Revokes tokens by their ids, which lading token ls shows: they are good for
+nothing when the command has ended.`,
+		Example:           `  lading token rm 4k2j9x0q1z8w3c`,
 		ValidArgsFunction: completeArgs(f.tokenIDs),
 		RunE:              run(func(ctx context.Context, s streams, args []string) error { return f.revoke(ctx, s, args) }),
 	}
 	completeFlag(create, "for", f.services)
 	completeFlag(create, "expires", expiries(env.Now))
 	completeFlag(ls, "of", f.accountNames)
-	cmd.AddCommand(create, ls, rm)
-	return cmd
+	return addBelow(cmd, create, ls, rm)
 }
 
 func (f *tokenFlags) create(ctx context.Context, s streams) (err error) {

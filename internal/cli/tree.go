@@ -48,7 +48,7 @@ func treeCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tree REF",
 		Short: "Show children and referrers",
-		Long:  treeLong + registryHelp + exitHelp,
+		Long:  treeLong + refHelp + exitHelp,
 		Example: `  lading tree registry.example.com/acme/web:1.2
   lading tree registry.example.com/acme/web:1.2 -o json`,
 		Args:              cobra.ExactArgs(1),

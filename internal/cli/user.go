@@ -33,19 +33,21 @@ password. What they may do is said with lading grant.` + accountHelp + signInHel
   lading user add service:ci
   lading user passwd`,
 	})
-	cmd.AddCommand(f.ls(), f.add(), f.passwd(), f.groupsOf(),
-		f.each("rm", "Remove accounts, with their tokens and rules", f.remove),
-		f.each("disable", "Keep accounts from signing in, for now", func(ctx context.Context, name string) (string, error) { return "disabled", f.disabled(ctx, name, true) }),
-		f.each("enable", "Let accounts sign in again", func(ctx context.Context, name string) (string, error) { return "enabled", f.disabled(ctx, name, false) }))
-	return cmd
+	return addBelow(cmd, f.ls(), f.add(), f.passwd(), f.groupsOf(),
+		f.each("rm", "Remove accounts, with their tokens and rules", "Removes accounts, with their tokens and the rules that were made for them.", f.remove),
+		f.each("disable", "Keep accounts from signing in, for now", "Keeps accounts from signing in until lading user enable. They, and their tokens\nand rules, stay.", func(ctx context.Context, name string) (string, error) { return "disabled", f.disabled(ctx, name, true) }),
+		f.each("enable", "Let accounts sign in again", "Lets accounts sign in again that lading user disable has kept from it.", func(ctx context.Context, name string) (string, error) { return "enabled", f.disabled(ctx, name, false) }))
 }
 
 func (f *userFlags) ls() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ls", Short: "List the accounts", Args: cobra.NoArgs,
+		Long: `Lists the accounts, with their groups and whether they can sign in.`,
+		Example: `  lading user ls
+  lading user ls --registry registry.example.com -o json`,
 		RunE: run(func(ctx context.Context, s streams, _ []string) error { return f.list(ctx, s) }),
 	}
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text or json")
+	f.addOutput(cmd)
 	return cmd
 }
 
@@ -76,6 +78,8 @@ func (f *userFlags) passwd() *cobra.Command {
 		Long: `Changes a password: your own, or another user's. Whoever has signed in with
 the old one is out when the command has ended. To change your own you have to be
 signed in with the password and not with a token; sign in again afterwards.`,
+		Example: `  lading user passwd
+  lading user passwd bob --password-stdin < password`,
 		RunE: run(func(ctx context.Context, s streams, args []string) error { return f.change(ctx, s, args) }),
 	}
 	f.addPassword(cmd)
@@ -99,9 +103,10 @@ others. It is felt at once, by running streams too.`,
 
 // each is a command that does one thing to every account named, and says what
 // it has done.
-func (f *userFlags) each(name, short string, do func(ctx context.Context, subject string) (did string, err error)) *cobra.Command {
+func (f *userFlags) each(name, short, long string, do func(ctx context.Context, subject string) (did string, err error)) *cobra.Command {
 	return &cobra.Command{
-		Use: name + " NAME...", Short: short, Args: cobra.MinimumNArgs(1), Long: short + "." + accountHelp,
+		Use: name + " NAME...", Short: short, Args: cobra.MinimumNArgs(1), Long: long + accountHelp,
+		Example:           "  lading user " + name + " bob\n  lading user " + name + " bob service:ci",
 		ValidArgsFunction: completeArgs(f.accountNames),
 		RunE: run(func(ctx context.Context, s streams, names []string) error {
 			for _, name := range names {

@@ -68,7 +68,7 @@ func watchCommand(env Env) *cobra.Command {
 	fl.BoolVar(&f.resync, "resync", false, "begin anew with the state of everything when the cursor is too old")
 	fl.StringVar(&f.data, "data", "", "how `MUCH` an event carries: pointer, descriptor or manifest")
 	fl.StringVar(&f.cursorFile, "cursor-file", "", "keep the cursor in `FILE`, and go on behind the one in it")
-	fl.DurationVar(&f.interval, "interval", 10*time.Second, "how often a registry without the discovery extension is asked")
+	fl.DurationVar(&f.interval, "interval", 10*time.Second, "ask a registry without the discovery extension every `TIME`")
 	return cmd
 }
 
