@@ -152,8 +152,10 @@ func TestOpenAPIParameters(t *testing.T) {
 			want = []string{"n", "before", "since", "digest"}
 		case ActionExplain:
 			want = []string{"subject", "group", "verb", "repository"}
-		case ActionAccounts, ActionTagsList, ActionCatalog:
+		case ActionAccounts, ActionCatalog:
 			want = []string{"n", "last"}
+		case ActionTagsList:
+			want = []string{"n", "last", "sort_by", "sort_order", "page"}
 		case ActionReferrers:
 			want = []string{"n", "last", "artifactType"}
 		case ActionSessionsEnd:

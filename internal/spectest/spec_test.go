@@ -44,6 +44,8 @@ func playFile(t *testing.T, w *world, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	api := readOpenAPI(t)
+	s.also = api.wrong
 	for _, e := range s.exchanges {
 		if e.restart {
 			w.restart()
