@@ -142,18 +142,18 @@ func TestSharedCertificate(t *testing.T) {
 	if _, err := shown(p, "other.example", "acme-tls/1"); err == nil {
 		t.Error("a challenge for another name is answered")
 	}
-	s.lay(t, "reg.example", ca.Server(t, "other.example")) // of no use
 	s.mu.Lock()
 	asked := len(s.kept)
 	s.mu.Unlock()
 	mu.Lock()
 	ahead = 45 * time.Minute // of an hour
 	mu.Unlock()
+	ca.Now = now
+	s.lay(t, "reg.example", ca.Server(t, "other.example")) // of no use
 	eventually(t, "nobody wants it renewed", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.kept) > asked+2 })
 	if got, err := shown(p, "reg.example"); err != nil || got != serial(t, first) {
 		t.Errorf("while it is renewed: %s %v", got, err)
 	}
-	ca.Now = now
 	second := ca.Server(t, "reg.example")
 	s.lay(t, "reg.example", second)
 	eventually(t, "the new one is not taken up", func() bool { got, _ := shown(p, "reg.example"); return got == serial(t, second) })
