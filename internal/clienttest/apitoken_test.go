@@ -14,6 +14,10 @@ func TestAPIToken(t *testing.T) {
 		r := startAccounts(t, file)
 		ref := func(name string) string { return r.addr + "/acme/" + name + ":1" }
 		token := r.token
+		var podman tool
+		if inTests("podman") {
+			podman = containers(t, r.addr)
+		}
 
 		regctl := newRegctl(t, r.addr)
 		regctl.run(t, "registry", "login", "-u", "robot", "-p", token, r.addr)
@@ -24,7 +28,6 @@ func TestAPIToken(t *testing.T) {
 		docker.run(t, "push", ref("docker"))
 		docker.run(t, "logout", r.addr)
 		driven(t, "podman", func(t *testing.T) {
-			podman := containers(t, r.addr)
 			podman.run(t, "login", "--tls-verify=false", "-u", "robot", "-p", token, r.addr)
 			podman.run(t, "pull", ref("app"))
 			podman.run(t, "push", ref("app"), ref("podman"))
@@ -50,8 +53,13 @@ func TestAPIToken(t *testing.T) {
 			t.Errorf("the token should be good for 90 days: %s", listed)
 		}
 		r.lading.run(t, "token", "rm", r.id)
-		crane.fails(t, "", "digest", "--insecure", ref("app"))
-		oras.fails(t, "", "pull", "--plain-http", ref("note"))
+		driven(t, "podman", func(t *testing.T) { podman.fails(t, "the API token is not valid", "pull", ref("app")) })
+		regctl.fails(t, "unauthorized", "image", "digest", ref("app"))
+		docker.fails(t, "the API token is not valid", "login", "-u", "robot", "-p", token, r.addr)
+		skopeo.fails(t, "the API token is not valid", "inspect", "--tls-verify=false", "docker://"+ref("app"))
+		crane.fails(t, "the API token is not valid", "digest", "--insecure", ref("app"))
+		oras.fails(t, "the API token is not valid", "pull", "--plain-http", ref("note"))
+		helm.fails(t, "unauthorized", "pull", "--plain-http", "--version=0.1.0", "-d", t.TempDir(), "oci://"+r.addr+"/acme/charts/hello")
 		r.keepsSecrets(t)
 	})
 }

@@ -82,9 +82,40 @@ func TestTLSClients(t *testing.T) {
 		skopeo.run(t, "--insecure-policy", "copy", "--dest-cert-dir", s.dir, layout, "docker://"+s.addr+"/acme/copy:1")
 	})
 	t.Run("docker", func(t *testing.T) { s.docker(t) })
+	t.Run("lading", func(t *testing.T) { s.lading(t, ref) })
 	if log := s.log.String(); !strings.Contains(log, "who=user:ada") {
 		t.Error("the log does not tell who asked")
 	}
+}
+
+// lading does so with the flags that name certificates, with a directory such as
+// podman's, and in commands of all kinds.
+func (s *secured) lading(t *testing.T, ref string) {
+	lading := newTool(t, "crane")
+	lading.path = binary
+	trust := []string{"--ca-file", s.path("ca.crt")}
+	flags := append(trust[:2:2], "--cert", s.path("client.cert"), "--key", s.path("client.key"))
+	with := func(flags []string, args ...string) []string { return append(args, flags...) }
+	lading.fails(t, "the certificate of "+s.addr+" is not trusted", "inspect", ref)
+	lading.fails(t, "UNAUTHORIZED", with(trust, "inspect", ref)...)
+	lading.run(t, with(flags, "inspect", ref)...)
+	lading.run(t, with(flags, "cp", ref, s.addr+"/acme/lading:1")...)
+	other := certstest.New(t, "other").Client(t, "ada")
+	cert, key := other.Write(t, lading.dir, "other")
+	lading.fails(t, s.addr+" does not take the certificate "+cert+" (of CN=ada, signed by CN=other", with(trust, "inspect", ref, "--cert", cert, "--key", key)...)
+	own := filepath.Join("containers/certs.d", s.addr)
+	lading.put(t, filepath.Join(own, "ca.crt"), readFile(t, s.path("ca.crt")))
+	lading.fails(t, "401 Unauthorized", "tag", ref, "2")
+	lading.put(t, filepath.Join(own, "client.key"), readFile(t, s.path("client.key")))
+	lading.fails(t, filepath.Join(own, "client.key")+": the certificate of this key, client.cert, is missing beside it", "tag", ref, "2")
+	lading.put(t, filepath.Join(own, "client.cert"), readFile(t, s.path("client.cert")))
+	lading.run(t, "tag", ref, "2")
+	if who := lading.run(t, "whoami", s.addr); !strings.Contains(who, "user:ada") || !strings.Contains(who, "cert:") {
+		t.Errorf("lading whoami:\n%s", who)
+	}
+	lading.run(t, "types", "ls", "--registry", s.addr)
+	lading.run(t, "import", "--data", t.TempDir(), "--repo", "acme/note", "https://"+s.addr)
+	lading.run(t, "conformance", "discovery", "--only", "DISC", "--namespace", "acme/suite", "https://"+s.addr)
 }
 
 // docker does so with an engine, which looks for certificates in one directory
@@ -107,6 +138,9 @@ func (s *secured) docker(t *testing.T) {
 		certstest.Write(t, filepath.Join(dir, name), []byte(readFile(t, s.path(name))))
 	}
 	docker.run(t, "push", ref)
+	lading := newTool(t, "crane")
+	lading.path = binary
+	lading.run(t, "ls", s.addr+"/acme/app") // what docker has, it has
 	docker.run(t, "image", "rm", "-f", id)
 	docker.run(t, "pull", ref)
 	equal(t, "the image pulled", docker.run(t, "image", "inspect", "-f", "{{.Id}}", ref), id)
