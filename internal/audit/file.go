@@ -160,6 +160,9 @@ func (f *File) write(ctx context.Context) (more bool, n int, err error) {
 		}
 		return false, 0, err
 	}
+	// They are written: whoever ends the process now need not write them again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
 	return len(keys) == fileStep, n, f.box.remove(ctx, keys)
 }
 
