@@ -127,7 +127,7 @@ type rulesBody struct {
 	Rules []lading.AccessRule `json:"rules"`
 }
 
-func (h *handler) access(w *response, r *http.Request, q Request) error {
+func (h *handler) access(w *response, r *http.Request, q *Request) error {
 	if h.opt.Access == nil {
 		return lading.ErrExtensionUnknown
 	}

@@ -64,8 +64,7 @@ const (
 // AccountQuery is a question about accounts, tokens or sessions.
 type AccountQuery struct {
 	Subject string // of an account
-	Token   string // the id of one
-	Session string // likewise
+	Token   string // the id of one, or of a session
 	Owner   string // whose tokens or sessions
 }
 
@@ -98,7 +97,7 @@ func routeAccounts(rest string) (at endpoint, q Request, ok bool, err error) {
 		return endpoint{methods: atSessions}, q, true, nil
 	}
 	if id, ok := strings.CutPrefix(rest, "sessions/"); ok {
-		q.Accounts.Session = id
+		q.Accounts.Token = id
 		return endpoint{methods: atSession}, q, true, checkSession(id)
 	}
 	if subject, ok := strings.CutPrefix(rest, "accounts/"); ok {
@@ -132,7 +131,7 @@ func (a AccountQuery) path(action Action) string {
 	case ActionSessions, ActionSessionsEnd:
 		return "sessions"
 	case ActionSessionGet, ActionSessionEnd:
-		return "sessions/" + a.Session
+		return "sessions/" + a.Token
 	}
 	return "tokens/" + a.Token
 }
@@ -172,7 +171,7 @@ func (q *Request) parseAccountsPage(v url.Values) error {
 }
 
 // accounts answers everything about accounts and tokens.
-func (h *handler) accounts(w *response, r *http.Request, q Request) error {
+func (h *handler) accounts(w *response, r *http.Request, q *Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	a, ctx := h.opt.Accounts, r.Context()
 	if q.Action == ActionWhoAmI && h.opt.WhoAmI != nil {
@@ -215,7 +214,7 @@ func answerOne(w *response) func(any, error) error {
 	}
 }
 
-func (h *handler) listAccounts(w *response, r *http.Request, q Request) error {
+func (h *handler) listAccounts(w *response, r *http.Request, q *Request) error {
 	n := accountsLength(q)
 	all, err := h.opt.Accounts.Accounts(r.Context(), q.Last, n+1)
 	if err != nil {
@@ -229,7 +228,7 @@ func (h *handler) listAccounts(w *response, r *http.Request, q Request) error {
 	return nil
 }
 
-func (h *handler) listTokens(w *response, r *http.Request, q Request) error {
+func (h *handler) listTokens(w *response, r *http.Request, q *Request) error {
 	n := accountsLength(q)
 	all, err := h.opt.Accounts.Tokens(r.Context(), q.Accounts.Owner, q.Last, n+1)
 	if err != nil {
@@ -243,20 +242,21 @@ func (h *handler) listTokens(w *response, r *http.Request, q Request) error {
 	return nil
 }
 
-func accountsLength(q Request) int {
+func accountsLength(q *Request) int {
 	if q.Limited {
 		return max(1, q.N)
 	}
 	return accountsPage
 }
 
-func nextAccounts(w *response, q Request, n int, last string) {
-	q.Head, q.Limited, q.N, q.Last = false, true, n, last
-	setNext(w.Header(), q)
+func nextAccounts(w *response, q *Request, n int, last string) {
+	next := *q
+	next.Head, next.Limited, next.N, next.Last = false, true, n, last
+	setNext(w.Header(), next)
 }
 
 // putAccount takes an account; with If-None-Match: * only a new one.
-func (h *handler) putAccount(w *response, r *http.Request, q Request) error {
+func (h *handler) putAccount(w *response, r *http.Request, q *Request) error {
 	var c lading.AccountChange
 	if err := readStrict(w, r, &c, lading.ErrAccountInvalid); err != nil {
 		return err

@@ -120,7 +120,7 @@ func addAudit(v url.Values, q *lading.AuditQuery) {
 
 // audit answers with a page of records: an object, or a line for each. The
 // Link leads to those that follow.
-func (h *handler) audit(w *response, r *http.Request, q Request) error {
+func (h *handler) audit(w *response, r *http.Request, q *Request) error {
 	if h.opt.Audit == nil {
 		return lading.ErrExtensionUnknown
 	}

@@ -19,7 +19,7 @@ var (
 
 // getBlob serves a blob with its ranges and conditions (RFC 9110, 13 and 14),
 // from a local file by sendfile.
-func (h *handler) getBlob(w *response, r *http.Request, q Request) error {
+func (h *handler) getBlob(w *response, r *http.Request, q *Request) error {
 	blob, err := h.reg.Blob(r.Context(), q.Repository, q.Digest)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func mendRange(r *http.Request, head http.Header, size int64) error {
 	return nil
 }
 
-func (h *handler) headBlob(w *response, r *http.Request, q Request) error {
+func (h *handler) headBlob(w *response, r *http.Request, q *Request) error {
 	d, err := h.reg.ResolveBlob(r.Context(), q.Repository, q.Digest)
 	if err != nil {
 		return err

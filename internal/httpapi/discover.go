@@ -59,7 +59,7 @@ func (h *handler) limits() *limits {
 
 // discover tells which extensions there are, of a repository only to those
 // who may see it.
-func (h *handler) discover(w *response, r *http.Request, q Request) error {
+func (h *handler) discover(w *response, r *http.Request, q *Request) error {
 	endpoints := []string{"_lading/list/repositories", "_lading/list/tags", "_lading/list/manifests", "_lading/list/namespaces", "_lading/watch/events"}
 	if h.opt.Types != nil {
 		endpoints = append(endpoints, "_lading/types/definitions", "_lading/types/unknown")

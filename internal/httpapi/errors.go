@@ -47,7 +47,7 @@ func asError(err error) *lading.Error {
 }
 
 // writeError answers with the error and logs what the client is not told.
-func (h *handler) writeError(w *response, r *http.Request, q Request, err error) {
+func (h *handler) writeError(w *response, r *http.Request, q *Request, err error) {
 	e := asError(err)
 	status, entry := entryOf(e)
 	w.code, w.refused = entry.Code, errors.Is(err, lading.ErrRefused)
@@ -69,7 +69,7 @@ func (h *handler) writeError(w *response, r *http.Request, q Request, err error)
 }
 
 // addErrorHeaders adds what RFC 9110 wants beside some statuses.
-func (h *handler) addErrorHeaders(head http.Header, r *http.Request, q Request, status int, e *lading.Error) {
+func (h *handler) addErrorHeaders(head http.Header, r *http.Request, q *Request, status int, e *lading.Error) {
 	switch status {
 	case http.StatusUnauthorized:
 		head.Set("Www-Authenticate", h.challenge(r, q, e))
@@ -108,7 +108,7 @@ func detailFields(detail any) map[string]any {
 }
 
 // challenge is how a client can say who it is.
-func (h *handler) challenge(r *http.Request, q Request, e *lading.Error) string {
+func (h *handler) challenge(r *http.Request, q *Request, e *lading.Error) string {
 	if h.opt.Tokens == nil || q.Action == ActionToken || q.Action == ActionTokenGrant {
 		return `Basic realm="lading"`
 	}

@@ -193,16 +193,16 @@ func (h *handler) answer(w *response, r *http.Request, q *Request) {
 	defer h.recover(w, r, q)
 	var err error
 	if *q, err = Parse(r.Method, r.URL.Path, r.URL.RawQuery); err == nil {
-		err = h.admitted(w, r, *q)
+		err = h.admitted(w, r, q)
 	}
 	if err != nil {
-		h.fail(w, r, *q, err)
+		h.fail(w, r, q, err)
 	}
 }
 
 // fail answers with the error unless an answer has begun: then the connection
 // is cut, so that the client does not take what it has for the whole.
-func (h *handler) fail(w *response, r *http.Request, q Request, err error) {
+func (h *handler) fail(w *response, r *http.Request, q *Request, err error) {
 	if !w.begun {
 		h.writeError(w, r, q, err)
 		return
@@ -236,11 +236,11 @@ func (h *handler) recover(w *response, r *http.Request, q *Request) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
-	h.fail(w, r, *q, lading.ErrInternal.Wrap(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
+	h.fail(w, r, q, lading.ErrInternal.Wrap(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
 }
 
 // identified finds out who is calling, and serves the request.
-func (h *handler) identified(w *response, r *http.Request, q Request) error {
+func (h *handler) identified(w *response, r *http.Request, q *Request) error {
 	if h.opt.Identify != nil {
 		id, err := h.opt.Identify(r)
 		if err != nil {
@@ -257,7 +257,7 @@ func (h *handler) identified(w *response, r *http.Request, q Request) error {
 	if changes(r.Method) {
 		r = r.WithContext(lading.WithOrigin(r.Context(), origin(w.Header(), r)))
 	}
-	counted, err := h.rated(w, r, &q)
+	counted, err := h.rated(w, r, q)
 	if err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func (h *handler) identified(w *response, r *http.Request, q Request) error {
 	return h.serve(w, counted, q)
 }
 
-func (h *handler) serve(w *response, r *http.Request, q Request) error {
+func (h *handler) serve(w *response, r *http.Request, q *Request) error {
 	switch q.Action {
 	case ActionBase:
 		return h.base(w, r)

@@ -10,8 +10,8 @@ import (
 
 // admitted serves the request unless too many are being served. One that waits
 // for a change costs next to nothing and does not count.
-func (h *handler) admitted(w *response, r *http.Request, q Request) error {
-	if h.opt.MaxRequests <= 0 || waits(&q) {
+func (h *handler) admitted(w *response, r *http.Request, q *Request) error {
+	if h.opt.MaxRequests <= 0 || waits(q) {
 		return h.identified(w, r, q)
 	}
 	defer h.working.Add(-1)

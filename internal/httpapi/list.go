@@ -23,8 +23,8 @@ type listAnswer struct {
 
 // list answers a listing or a delta. An ETag is a cursor, and a registry knows
 // cursors only by Query.Since: conditions are turned into such queries here.
-func (h *handler) list(w *response, r *http.Request, q Request) error {
-	a := listAnswer{asked: q, request: q, form: negotiate(r.Header["Accept"], q.Query.Kind), once: q.Query.Since != ""}
+func (h *handler) list(w *response, r *http.Request, q *Request) error {
+	a := listAnswer{asked: *q, request: *q, form: negotiate(r.Header["Accept"], q.Query.Kind), once: q.Query.Since != ""}
 	if a.form == formStream && q.Query.N == 0 {
 		a.request.Query.N = lading.MaxPage
 	}
@@ -205,7 +205,7 @@ type expiredDetail struct {
 const maxResyncDelay = 30
 
 // listError completes CURSOR_EXPIRED with what only the wire knows.
-func (h *handler) listError(err error, q Request) error {
+func (h *handler) listError(err error, q *Request) error {
 	var e *lading.Error
 	if !errors.As(err, &e) || e.Code != lading.CodeCursorExpired {
 		return err
@@ -216,14 +216,15 @@ func (h *handler) listError(err error, q Request) error {
 	if s, ok := told["retry_after_s"].(float64); ok && s >= 1 {
 		detail.RetryAfter = int(s)
 	}
-	if q.Watch != nil {
-		again := *q.Watch
-		again.Since, again.Initial = "", true
-		q.Head, q.Watch = false, &again
-		detail.Resync = q.URL()
+	again := *q
+	if again.Head = false; q.Watch != nil {
+		watch := *q.Watch
+		watch.Since, watch.Initial = "", true
+		again.Watch = &watch
+		detail.Resync = again.URL()
 	} else if q.Query.Page == "" {
-		q.Head, q.Query.Since, q.Query.Wait = false, "", 0
-		detail.Resync = q.URL()
+		again.Query.Since, again.Query.Wait = "", 0
+		detail.Resync = again.URL()
 	}
 	return e.WithDetail(detail)
 }

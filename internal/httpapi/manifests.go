@@ -12,7 +12,7 @@ import (
 	"github.com/lading-dev/lading"
 )
 
-func (h *handler) getManifest(w *response, r *http.Request, q Request) error {
+func (h *handler) getManifest(w *response, r *http.Request, q *Request) error {
 	m, err := h.reg.Manifest(r.Context(), q.Repository, q.Reference)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (h *handler) getManifest(w *response, r *http.Request, q Request) error {
 	return nil
 }
 
-func (h *handler) headManifest(w *response, r *http.Request, q Request) error {
+func (h *handler) headManifest(w *response, r *http.Request, q *Request) error {
 	d, err := h.reg.Resolve(r.Context(), q.Repository, q.Reference)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func setManifest(w *response, r *http.Request, mediaType string, d lading.Digest
 	return true
 }
 
-func (h *handler) putManifest(w *response, r *http.Request, q Request) error {
+func (h *handler) putManifest(w *response, r *http.Request, q *Request) error {
 	cond, err := preconditionOf(r)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (h *handler) putManifest(w *response, r *http.Request, q Request) error {
 	return h.createdManifest(w, r, q, receipt)
 }
 
-func (h *handler) createdManifest(w *response, r *http.Request, q Request, receipt lading.Receipt) error {
+func (h *handler) createdManifest(w *response, r *http.Request, q *Request, receipt lading.Receipt) error {
 	d := receipt.Descriptor.Digest
 	h.setLocation(w, r, Request{Action: ActionManifestGet, Repository: q.Repository, Reference: lading.Reference{Digest: d}})
 	head := w.Header()
@@ -92,7 +92,7 @@ func (h *handler) createdManifest(w *response, r *http.Request, q Request, recei
 
 // readManifest reads the body and what the client says it is. The body is
 // empty where the bytes are those of a blob.
-func readManifest(w *response, r *http.Request, q Request) (lading.Manifest, error) {
+func readManifest(w *response, r *http.Request, q *Request) (lading.Manifest, error) {
 	mediaType, err := declaredType(r)
 	if err != nil {
 		return lading.Manifest{}, err
@@ -141,7 +141,7 @@ func mediaTypeOf(b []byte) string {
 }
 
 // deleteManifest removes a tag, or a manifest with its tags.
-func (h *handler) deleteManifest(r *http.Request, q Request) error {
+func (h *handler) deleteManifest(r *http.Request, q *Request) error {
 	cond, err := preconditionOf(r)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 )
 
 // listTags answers tags/list (distribution-spec, "Listing Tags").
-func (h *handler) listTags(w *response, r *http.Request, q Request) error {
+func (h *handler) listTags(w *response, r *http.Request, q *Request) error {
 	if h.wantsTagIndex(r) {
 		return h.listTagIndex(w, r, q)
 	}
@@ -26,7 +26,7 @@ func (h *handler) listTags(w *response, r *http.Request, q Request) error {
 
 // listCatalog answers _catalog, which the distribution-spec reserves and does
 // not describe; the Docker Registry HTTP API V2 does ("Catalog").
-func (h *handler) listCatalog(w *response, r *http.Request, q Request) error {
+func (h *handler) listCatalog(w *response, r *http.Request, q *Request) error {
 	names, err := h.reg.Repositories(r.Context(), q.Last, q.pageLength())
 	if err != nil {
 		return err
@@ -50,14 +50,14 @@ func (q Request) pageLength() int {
 
 // writeNames answers with a page of names, an empty one for n=0, and links to
 // the next.
-func (h *handler) writeNames(w *response, r *http.Request, q Request, names lading.Names, body func([]string) any) {
+func (h *handler) writeNames(w *response, r *http.Request, q *Request, names lading.Names, body func([]string) any) {
 	list := names.Names
 	lading.MeterFrom(r.Context()).Add(len(list))
 	if q.Limited && q.N == 0 {
 		list = nil
 	}
 	if names.More && len(list) > 0 {
-		next := q
+		next := *q
 		next.Head, next.Limited, next.N = false, true, q.pageLength()
 		next.Last = list[len(list)-1]
 		setNext(w.Header(), next)

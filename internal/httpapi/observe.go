@@ -54,27 +54,31 @@ type Exchange struct {
 	Held bool
 }
 
-// observed answers a request and tells the observer.
+// observed answers a request and tells the observer. Its frame stays small: it
+// is on the stack of every stream, for as long as that lasts.
 func (h *handler) observed(rw http.ResponseWriter, r *http.Request, o Observer) {
-	x := Exchange{Began: time.Now(), Cut: true}
+	began, cut := time.Now(), true
 	o.Begin()
 	w := &response{ResponseWriter: rw, idle: h.opt.BodyIdle}
 	w.id[0] = requestID(rw.Header(), r)
 	rw.Header()["X-Request-Id"] = w.id[:]
 	var q Request
-	defer func() {
-		x.ID, x.Action, x.Repository, x.Subject, x.Held = w.id[0], q.Action, q.Repository, w.subject, waits(&q)
-		x.Groups, x.Credential, x.Refused, x.Reference, x.Digest = w.groups, w.credential, w.refused, q.Reference, q.Digest
-		x.Status, x.Code, x.In, x.Out = w.status, w.code, w.in, w.out
-		if !x.Cut && x.Status == 0 {
-			x.Status = http.StatusOK // the server sends it where nobody else did
-		}
-		x.Took = time.Since(x.Began)
-		o.End(r, x)
-	}()
+	defer func() { o.End(r, w.exchange(&q, began, cut)) }()
 	h.answer(w, r, &q)
 	h.tell(w, r, &q)
-	x.Cut = false
+	cut = false
+}
+
+// exchange is what the observer is told at the end.
+func (w *response) exchange(q *Request, began time.Time, cut bool) Exchange {
+	x := Exchange{ID: w.id[0], Action: q.Action, Repository: q.Repository, Reference: q.Reference, Digest: q.Digest,
+		Subject: w.subject, Groups: w.groups, Credential: w.credential, Refused: w.refused,
+		Status: w.status, Code: w.code, In: w.in, Out: w.out,
+		Began: began, Took: time.Since(began), Cut: cut, Held: waits(q)}
+	if !cut && x.Status == 0 {
+		x.Status = http.StatusOK // the server sends it where nobody else did
+	}
+	return x
 }
 
 // waits tells whether the request may wait for something to happen.

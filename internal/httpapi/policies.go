@@ -49,7 +49,7 @@ func routePolicy(id string) (endpoint, Request, error) {
 	return endpoint{methods: atPolicy}, Request{Type: id}, nil
 }
 
-func (h *handler) policies(w *response, r *http.Request, q Request) error {
+func (h *handler) policies(w *response, r *http.Request, q *Request) error {
 	var answer any
 	switch q.Action {
 	case ActionPolicyPut:

@@ -23,7 +23,7 @@ func newIndex() ocispec.Index {
 
 // listReferrers answers which manifests have the digest as their subject
 // (distribution-spec, "Listing Referrers").
-func (h *handler) listReferrers(w *response, r *http.Request, q Request) error {
+func (h *handler) listReferrers(w *response, r *http.Request, q *Request) error {
 	ask := lading.ReferrersQuery{
 		Subject: q.Digest, ArtifactType: q.ArtifactType, After: lading.Digest(q.Last), N: maxReferrers,
 	}
@@ -36,7 +36,7 @@ func (h *handler) listReferrers(w *response, r *http.Request, q Request) error {
 	}
 	index, last, more := referrersIndex(page, q)
 	if more {
-		next := q
+		next := *q
 		next.Head, next.Last = false, string(last)
 		setNext(w.Header(), next)
 	}
@@ -50,7 +50,7 @@ func (h *handler) listReferrers(w *response, r *http.Request, q Request) error {
 
 // referrersIndex makes an index of as many descriptors as one answer holds,
 // one at least. It returns the digest after which the next page begins.
-func referrersIndex(page lading.Referrers, q Request) (index ocispec.Index, last lading.Digest, more bool) {
+func referrersIndex(page lading.Referrers, q *Request) (index ocispec.Index, last lading.Digest, more bool) {
 	index = newIndex()
 	size := 0
 	for _, d := range page.Manifests {

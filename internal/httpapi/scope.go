@@ -8,7 +8,7 @@ import (
 
 // scopeOf is what a token has to be good for, for a request, as the token
 // service reads it. It follows from the URL alone.
-func scopeOf(q Request) string {
+func scopeOf(q *Request) string {
 	repo := "repository:" + q.Repository
 	switch q.Action {
 	case ActionManifestGet, ActionManifestHead, ActionBlobGet, ActionBlobHead, ActionTagsList, ActionReferrers, ActionTagHistory:

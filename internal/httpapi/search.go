@@ -106,7 +106,7 @@ type searchResult struct {
 // search answers a page of names. Numbers that would cost a count are of what
 // has been found: num_results is that of the page, and num_pages tells whether
 // there is another.
-func (h *handler) search(w *response, r *http.Request, q Request) error {
+func (h *handler) search(w *response, r *http.Request, q *Request) error {
 	if err := h.opt.BaseCheck(r.Context()); err != nil {
 		return err
 	}

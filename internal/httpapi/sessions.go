@@ -87,7 +87,7 @@ type sessionsBody struct {
 
 // sessions answers what is about sessions. As with accounts, a token that was
 // made for less than its caller is not enough.
-func (h *handler) sessions(w *response, r *http.Request, q Request) error {
+func (h *handler) sessions(w *response, r *http.Request, q *Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	s, ctx := h.opt.Sessions, r.Context()
 	switch {
@@ -100,14 +100,14 @@ func (h *handler) sessions(w *response, r *http.Request, q Request) error {
 	case ActionSessions:
 		return h.listSessions(w, r, q)
 	case ActionSessionGet:
-		return answerOne(w)(asAny(s.Session(ctx, q.Accounts.Session)))
+		return answerOne(w)(asAny(s.Session(ctx, q.Accounts.Token)))
 	case ActionSessionEnd:
-		return accepted(w, s.EndSession(ctx, q.Accounts.Session))
+		return accepted(w, s.EndSession(ctx, q.Accounts.Token))
 	}
 	return accepted(w, s.EndSessions(ctx, q.Accounts.Owner))
 }
 
-func (h *handler) listSessions(w *response, r *http.Request, q Request) error {
+func (h *handler) listSessions(w *response, r *http.Request, q *Request) error {
 	n := accountsLength(q)
 	all, err := h.opt.Sessions.Sessions(r.Context(), q.Accounts.Owner, q.Last, n+1)
 	if err != nil {

@@ -43,7 +43,7 @@ func (h *handler) stream(w *response, r *http.Request, status int, a listAnswer)
 		q = nextQuery(q, page.Next)
 		var err error
 		if page, err = h.reg.List(r.Context(), q); err != nil {
-			return h.streamError(w, r, a.asked, err)
+			return h.streamError(w, r, &a.asked, err)
 		}
 	}
 }
@@ -86,7 +86,7 @@ func lineBehind(page lading.Listing) streamLine {
 }
 
 // streamError ends a stream that has begun.
-func (h *handler) streamError(w *response, r *http.Request, q Request, err error) error {
+func (h *handler) streamError(w *response, r *http.Request, q *Request, err error) error {
 	e := asError(h.listError(err, q))
 	status, entry := entryOf(e)
 	w.code = entry.Code

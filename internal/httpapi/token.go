@@ -78,7 +78,7 @@ func routeAuth(rest string) (endpoint, Request, error) {
 }
 
 // tokens answers what is about tokens.
-func (h *handler) tokens(w *response, r *http.Request, q Request) error {
+func (h *handler) tokens(w *response, r *http.Request, q *Request) error {
 	switch {
 	case h.opt.Tokens == nil:
 		return lading.ErrExtensionUnknown
@@ -247,7 +247,7 @@ func oauthError(e *lading.Error) string {
 // scope of what it has asked for (distribution project, "Token Authentication
 // Specification"). Basic stands beside it nowhere: docker would take that, and
 // stop for want of a password where a token for nobody is enough.
-func (h *handler) bearer(r *http.Request, q Request, e *lading.Error) string {
+func (h *handler) bearer(r *http.Request, q *Request, e *lading.Error) string {
 	scheme, host := h.opt.Outside(r)
 	c := `Bearer realm="` + scheme + "://" + quotable(host) + tokenPath + `",service="` + h.opt.Tokens.Name() + `"`
 	if scope := scopeOf(q); scope != "" {

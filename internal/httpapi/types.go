@@ -106,7 +106,7 @@ func asWritten(d lading.Definition) definition {
 	return definition{Definition: d, Logo: Request{Action: ActionDefinitionLogo, Type: d.Name}.URL()}
 }
 
-func (h *handler) types(w *response, r *http.Request, q Request) error {
+func (h *handler) types(w *response, r *http.Request, q *Request) error {
 	if h.opt.Types == nil {
 		return lading.ErrExtensionUnknown
 	}
@@ -133,7 +133,7 @@ func (h *handler) types(w *response, r *http.Request, q Request) error {
 	}
 }
 
-func (h *handler) definitions(w *response, r *http.Request, q Request) error {
+func (h *handler) definitions(w *response, r *http.Request, q *Request) error {
 	all, err := h.opt.Types.Definitions(r.Context())
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (h *handler) definitions(w *response, r *http.Request, q Request) error {
 	return nil
 }
 
-func (h *handler) putDefinition(w *response, r *http.Request, q Request) error {
+func (h *handler) putDefinition(w *response, r *http.Request, q *Request) error {
 	return h.putDocument(w, r, Request{Action: ActionDefinitionGet, Type: q.Type}, h.opt.Types.PutDefinition)
 }
 
@@ -182,7 +182,7 @@ func (h *handler) putAt(w *response, r *http.Request, at Request, name string, p
 // nothing. What is drawn needs no style sheets.
 var logoPolicy = []string{"default-src 'none'; style-src 'none'; sandbox"}
 
-func (h *handler) logo(w *response, r *http.Request, q Request) error {
+func (h *handler) logo(w *response, r *http.Request, q *Request) error {
 	d, err := h.opt.Types.Definition(r.Context(), q.Type)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // startUpload begins an upload and tells where it goes on. The digest
 // algorithm that a client announces spares a second reading of the blob; what
 // counts is that of the digest which closes the upload.
-func (h *handler) startUpload(w *response, r *http.Request, q Request) error {
+func (h *handler) startUpload(w *response, r *http.Request, q *Request) error {
 	want := lading.Descriptor{Digest: q.Digest}
 	if want.Digest == "" && q.Algorithm != "" {
 		want.Digest = lading.Digest(q.Algorithm + ":")
@@ -28,7 +28,7 @@ func (h *handler) startUpload(w *response, r *http.Request, q Request) error {
 
 // leaveUpload closes the upload for now and tells where, and from which byte,
 // it goes on.
-func (h *handler) leaveUpload(w *response, r *http.Request, q Request, up lading.BlobWriter, status int) error {
+func (h *handler) leaveUpload(w *response, r *http.Request, q *Request, up lading.BlobWriter, status int) error {
 	id, size := up.ID(), up.Size()
 	if err := up.Close(); err != nil {
 		return fmt.Errorf("leave upload: %w", err)
@@ -37,7 +37,7 @@ func (h *handler) leaveUpload(w *response, r *http.Request, q Request, up lading
 	return empty(w, status)
 }
 
-func (h *handler) setUpload(w *response, r *http.Request, q Request, id string, size int64) {
+func (h *handler) setUpload(w *response, r *http.Request, q *Request, id string, size int64) {
 	h.setLocation(w, r, Request{Action: ActionUploadStatus, Repository: q.Repository, Upload: id})
 	w.Header().Set("Range", rangeHeader(size))
 	w.Header().Set("Docker-Upload-Uuid", id)
@@ -46,7 +46,7 @@ func (h *handler) setUpload(w *response, r *http.Request, q Request, id string, 
 // uploadWhole takes a blob in a single POST. A client that sends no body
 // announces the blob: it is done if the blob is here, where the client may
 // read it, and told where to put it otherwise.
-func (h *handler) uploadWhole(w *response, r *http.Request, q Request) error {
+func (h *handler) uploadWhole(w *response, r *http.Request, q *Request) error {
 	if r.ContentLength == 0 && !isEmptyDigest(q.Digest) {
 		return h.mountBlob(w, r, q)
 	}
@@ -73,7 +73,7 @@ func isEmptyDigest(d lading.Digest) bool {
 // mountBlob links a blob of another repository; where that cannot be done, it
 // begins an upload instead (distribution-spec, "Mounting a blob from another
 // repository").
-func (h *handler) mountBlob(w *response, r *http.Request, q Request) error {
+func (h *handler) mountBlob(w *response, r *http.Request, q *Request) error {
 	d, err := h.reg.MountBlob(r.Context(), q.Repository, q.From, q.Digest)
 	switch {
 	case err == nil:
@@ -84,7 +84,7 @@ func (h *handler) mountBlob(w *response, r *http.Request, q Request) error {
 	return err
 }
 
-func (h *handler) uploadStatus(w *response, r *http.Request, q Request) error {
+func (h *handler) uploadStatus(w *response, r *http.Request, q *Request) error {
 	up, err := h.reg.ResumeBlob(r.Context(), q.Repository, q.Upload)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (h *handler) uploadStatus(w *response, r *http.Request, q Request) error {
 	return h.leaveUpload(w, r, q, up, http.StatusNoContent)
 }
 
-func (h *handler) patchUpload(w *response, r *http.Request, q Request) error {
+func (h *handler) patchUpload(w *response, r *http.Request, q *Request) error {
 	up, err := h.continueUpload(w, r, q)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (h *handler) patchUpload(w *response, r *http.Request, q Request) error {
 	return h.leaveUpload(w, r, q, up, http.StatusAccepted)
 }
 
-func (h *handler) putUpload(w *response, r *http.Request, q Request) error {
+func (h *handler) putUpload(w *response, r *http.Request, q *Request) error {
 	up, err := h.continueUpload(w, r, q)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (h *handler) putUpload(w *response, r *http.Request, q Request) error {
 
 // continueUpload adds the body to the upload. When that fails what has
 // arrived stays, and can be resumed.
-func (h *handler) continueUpload(w *response, r *http.Request, q Request) (lading.BlobWriter, error) {
+func (h *handler) continueUpload(w *response, r *http.Request, q *Request) (lading.BlobWriter, error) {
 	part, given, err := chunkOf(r)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func whole(r *http.Request) context.Context { return context.WithoutCancel(r.Con
 
 // commitUpload closes the upload and answers where the blob is. The upload is
 // released when the registry could not end it.
-func (h *handler) commitUpload(w *response, r *http.Request, q Request, up lading.BlobWriter) error {
+func (h *handler) commitUpload(w *response, r *http.Request, q *Request, up lading.BlobWriter) error {
 	d, err := up.Commit(whole(r), q.Digest)
 	if err != nil {
 		_ = up.Close() // the failure to commit is what counts
@@ -193,13 +193,13 @@ func (h *handler) commitUpload(w *response, r *http.Request, q Request, up ladin
 	return h.createdBlob(w, r, q, d.Digest)
 }
 
-func (h *handler) createdBlob(w *response, r *http.Request, q Request, d lading.Digest) error {
+func (h *handler) createdBlob(w *response, r *http.Request, q *Request, d lading.Digest) error {
 	h.setLocation(w, r, Request{Action: ActionBlobGet, Repository: q.Repository, Digest: d})
 	w.Header()["Docker-Content-Digest"] = []string{string(d)}
 	return empty(w, http.StatusCreated)
 }
 
-func (h *handler) cancelUpload(w *response, r *http.Request, q Request) error {
+func (h *handler) cancelUpload(w *response, r *http.Request, q *Request) error {
 	up, err := h.reg.ResumeBlob(r.Context(), q.Repository, q.Upload)
 	if err != nil {
 		return err

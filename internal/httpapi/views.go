@@ -88,7 +88,7 @@ func (q Request) addDraft(v url.Values) {
 }
 
 // draft answers the endpoints that are the drafts' own.
-func (h *handler) draft(w *response, r *http.Request, q Request) error {
+func (h *handler) draft(w *response, r *http.Request, q *Request) error {
 	switch {
 	case !h.opt.OCIDrafts:
 		return lading.ErrExtensionUnknown
@@ -105,7 +105,7 @@ type namedRepository struct {
 
 // listNamespace answers the repository of the namespace's very name and all
 // below it; those of the registry where there is no namespace.
-func (h *handler) listNamespace(w *response, r *http.Request, q Request) error {
+func (h *handler) listNamespace(w *response, r *http.Request, q *Request) error {
 	names, err := h.namesBelow(r, q, q.pageLength())
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (h *handler) listNamespace(w *response, r *http.Request, q Request) error {
 // namesBelow returns up to n names of a namespace after q.Last. Between the
 // name "a" and those that begin with "a/" others have their place, such as
 // "a-b": what is asked for first is the one and then the others.
-func (h *handler) namesBelow(r *http.Request, q Request, n int) (out lading.Names, err error) {
+func (h *handler) namesBelow(r *http.Request, q *Request, n int) (out lading.Names, err error) {
 	ns, last := q.Repository, q.Last
 	if ns == "" {
 		return h.reg.Repositories(r.Context(), last, n)
@@ -160,7 +160,7 @@ func justBefore(name string) string {
 // tagHistory answers what happened to a tag. One that never was, or may not be
 // seen, has no history: that is not an error, so that a client can tell a
 // registry without this endpoint from one with it.
-func (h *handler) tagHistory(w *response, r *http.Request, q Request) error {
+func (h *handler) tagHistory(w *response, r *http.Request, q *Request) error {
 	reg, ok := h.reg.(lading.Historian)
 	if !ok {
 		return lading.ErrExtensionUnknown
@@ -180,7 +180,7 @@ func (h *handler) tagHistory(w *response, r *http.Request, q Request) error {
 			index.Manifests = append(index.Manifests, descriptorOf(e))
 		}
 		if !page.Next.IsZero() {
-			next := q
+			next := *q
 			ask.Before = page.Next
 			next.Head, next.History = false, &ask
 			setNext(w.Header(), next)
@@ -204,7 +204,7 @@ func (h *handler) wantsTagIndex(r *http.Request) bool {
 
 // listTagIndex answers the tags of a repository as an image index, with the
 // time of their first push.
-func (h *handler) listTagIndex(w *response, r *http.Request, q Request) error {
+func (h *handler) listTagIndex(w *response, r *http.Request, q *Request) error {
 	ask, err := tagQuery(r.URL.RawQuery, q)
 	if err != nil {
 		return err
@@ -238,7 +238,7 @@ func (h *handler) listTagIndex(w *response, r *http.Request, q Request) error {
 
 // tagQuery is the listing that tags come from. A page goes on by its token: in
 // any other order than that of names, the last name says nothing.
-func tagQuery(raw string, q Request) (lading.Query, error) {
+func tagQuery(raw string, q *Request) (lading.Query, error) {
 	ask := lading.Query{Kind: lading.KindTags, Scope: lading.Scope{Repository: q.Repository}, N: lading.MaxPage}
 	if q.Limited {
 		ask.N = min(max(q.N, 1), lading.MaxPage)

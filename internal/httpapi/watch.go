@@ -57,7 +57,7 @@ const (
 
 // watch opens a stream, which tell then writes. What goes wrong before its
 // first byte is answered as any other error.
-func (h *handler) watch(w *response, r *http.Request, q Request) error {
+func (h *handler) watch(w *response, r *http.Request, q *Request) error {
 	f, ok := negotiateWatch(r.Header["Accept"])
 	if !ok {
 		return notAcceptable()
@@ -189,7 +189,7 @@ func (h *handler) failStream(w *response, r *http.Request, q *Request, err error
 	if !errors.Is(err, os.ErrDeadlineExceeded) && (gone(err) || r.Context().Err() != nil) {
 		return
 	}
-	h.fail(w, r, *q, err)
+	h.fail(w, r, q, err)
 }
 
 // next returns what is to be written next, nothing at the end. A failure that
@@ -212,14 +212,14 @@ func (h *handler) complete(w *response, r *http.Request, q *Request, last *ladin
 	case lading.ControlGoaway:
 		return StreamEnd(last.Goaway.Reason)
 	case lading.ControlError:
-		last.Err = h.streamFailure(w, r, *q, last.Err)
+		last.Err = h.streamFailure(w, r, q, last.Err)
 		return StreamFailed
 	}
 	return ""
 }
 
 // streamFailure is what is told of an error in a stream; its cause is logged.
-func (h *handler) streamFailure(w *response, r *http.Request, q Request, e *lading.Error) *lading.Error {
+func (h *handler) streamFailure(w *response, r *http.Request, q *Request, e *lading.Error) *lading.Error {
 	if e == nil {
 		e = lading.ErrInternal
 	}
