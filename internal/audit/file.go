@@ -37,13 +37,20 @@ type File struct {
 	opt FileOptions
 	out lines
 
-	rest time.Time  // no turn is taken before; of the goroutine that writes
-	busy chan error // of a write that is under way still; likewise
+	rest time.Time // no turn is taken before; of the goroutine that writes
+	busy *batch    // that is being written still; likewise
 
 	mu    sync.Mutex
 	stats FileStats
 	since time.Time // when the first record was made that is not written; zero for none
 	fails bool
+}
+
+// batch is lines that are written together.
+type batch struct {
+	text []byte
+	keys []key
+	done chan error // capacity 1
 }
 
 // FileStats count what a File has done.
@@ -104,8 +111,9 @@ func (f *File) Run(ctx context.Context) {
 func (f *File) end(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	for more := f.busy == nil; more; {
-		more, _ = f.Write(ctx)
+	f.rest = time.Time{}
+	for more := true; more; {
+		more, _ = f.Write(ctx) // told there
 	}
 	if f.opt.EndTurn != nil {
 		_ = f.opt.EndTurn(ctx) // it ends by itself
@@ -147,13 +155,7 @@ func (f *File) write(ctx context.Context) (more bool, n int, err error) {
 			return false, 0, err
 		}
 	}
-	text, keys, err := f.box.first(ctx, fileStep)
-	if err != nil || len(keys) == 0 {
-		return false, 0, err
-	}
-	if n = bytes.Count(text, []byte{'\n'}); n > 0 {
-		err = f.put(ctx, text)
-	}
+	b, err := f.put(ctx)
 	if err != nil {
 		if f.opt.EndTurn != nil {
 			err = errors.Join(err, f.opt.EndTurn(ctx))
@@ -163,7 +165,7 @@ func (f *File) write(ctx context.Context) (more bool, n int, err error) {
 	// They are written: whoever ends the process now need not write them again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	return len(keys) == fileStep, n, f.box.remove(ctx, keys)
+	return len(b.keys) == fileStep, bytes.Count(b.text, []byte{'\n'}), f.box.remove(ctx, b.keys)
 }
 
 // waiting notes since when records wait.
@@ -177,28 +179,30 @@ func (f *File) waiting(at time.Time, any bool) {
 
 var errBusy = errors.New("what is written to takes nothing")
 
-// put writes lines. It does not wait for ever: a pipe whose reader stands still
-// takes nothing, and must not hold up the end of the process.
-func (f *File) put(ctx context.Context, text []byte) error {
+// put writes the first records, or waits for those that are being written still.
+// It does not wait for ever: a pipe whose reader stands still takes nothing, and
+// must not hold up the end of the process.
+func (f *File) put(ctx context.Context) (*batch, error) {
 	if f.busy == nil {
-		f.busy = make(chan error, 1)
-		go func(done chan<- error) { done <- f.out.write(text) }(f.busy)
-	} else {
-		text = nil // that of before
+		text, keys, err := f.box.first(ctx, fileStep)
+		if err != nil || len(text) == 0 {
+			return &batch{keys: keys}, err
+		}
+		b := &batch{text, keys, make(chan error, 1)}
+		f.busy = b
+		go func() { b.done <- f.out.write(b.text) }()
 	}
 	patience := time.NewTimer(restTime)
 	defer patience.Stop()
 	select {
-	case err := <-f.busy:
+	case err := <-f.busy.done:
+		b := f.busy
 		f.busy = nil
-		if err == nil && text == nil {
-			err = errBusy // it took that of before, late; this comes again
-		}
-		return err
+		return b, err
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	return errBusy
+	return nil, errBusy
 }
 
 // Stats returns what was done so far.

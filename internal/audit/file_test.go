@@ -191,6 +191,33 @@ func TestFileStuck(t *testing.T) {
 	})
 }
 
+// during is a writer that does something while it is written to.
+type during struct {
+	bytes.Buffer
+	do func()
+}
+
+func (w *during) Write(p []byte) (int, error) { w.do(); return w.Buffer.Write(p) }
+
+// TestFileEnded: what is written when the end comes is not written again.
+func TestFileEnded(t *testing.T) {
+	eachDesk(t, func(t *testing.T, d *desk) {
+		d.export()
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &during{do: cancel}
+		f := d.file(audit.FileOptions{Out: w})
+		d.refuse("user:bob", "::1", "a")
+		d.Must(d.Flush(t.Context()))
+		_, _ = f.Write(ctx) // done, or given up while it is
+		f.Run(ctx)
+		d.Clock.Add(time.Minute)
+		d.Must(d.write(f))
+		if n := strings.Count(w.String(), "\n"); n != 1 {
+			t.Errorf("written %d times", n)
+		}
+	})
+}
+
 // TestFileToldOnce: a failure is told once, and so is its end; meanwhile another
 // replica may have its turn.
 func TestFileToldOnce(t *testing.T) {

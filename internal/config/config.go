@@ -249,7 +249,8 @@ type TLS struct {
 	// ACMEHosts (tls.acme_hosts) are the names, separated by commas, to get
 	// certificates for by ACME: the CA connects to port 443 of each, which must
 	// lead here. Naming them accepts the terms of the CA. Keys and certificates
-	// are kept in the data directory, under acme.
+	// are kept in the data directory, under acme, or with catalog.url in the
+	// catalog, for all replicas.
 	ACMEHosts string
 	// ACMEEmail (tls.acme_email) is told the CA, which may warn there.
 	ACMEEmail string

@@ -213,10 +213,12 @@ func TestAuditFileReplicas(t *testing.T) {
 	one, other := filepath.Join(dir, "one"), filepath.Join(dir, "other")
 	var log, log2 bytes.Buffer
 	first, second := startWith(t, fileOf(t, catalog, one), &log), startWith(t, fileOf(t, catalog, other), &log2)
-	for i := range 20 {
+	const n = 100
+	for i := range n { // for longer than both look
 		pushTag(t, []*server.Server{first, second}[i%2], fmt.Sprint("t", i))
+		time.Sleep(40 * time.Millisecond)
 	}
-	soon(t, "not all is written", func() bool { return len(tagsIn(t, one, other)) == 20 })
+	soon(t, "not all is written", func() bool { return len(tagsIn(t, one, other)) == n })
 	writer, left := first, second
 	if len(tagsIn(t, one)) == 0 {
 		writer, left = second, first

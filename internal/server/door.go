@@ -75,26 +75,12 @@ func (s *Server) openDoor(ctx context.Context, cfg config.Config, opt Options) (
 		if err := errors.Join(s.openTokens(ctx, cfg.Auth.Tokens, d, opt), s.openIssuers(cfg.Auth, d, opt)); err != nil {
 			return d, err
 		}
-		d.identify, d.base = d.identified, signedIn
+		d.identify, d.base = d.chain.Identify, signedIn
 	}
 	if !cfg.Auth.Accounts {
 		tellAdministration(rules, s.log)
 	}
 	return d, nil
-}
-
-// identified tells who sends a request. Of who changes something the groups are
-// those of now, as they are where it is decided, so that the record has them: a
-// token says what they were when it was made.
-func (d *door) identified(r *http.Request) (lading.Identity, error) {
-	id, err := d.chain.Identify(r)
-	if err != nil || id.Credential == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return id, err
-	}
-	if now, ok := d.chain.Current(id); ok {
-		id.Groups = now.Groups
-	}
-	return id, nil
 }
 
 // tellAdministration warns of rules that leave nobody to make others.
