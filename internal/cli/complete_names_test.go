@@ -136,6 +136,12 @@ func TestCompletesSome(t *testing.T) {
 	if len(got) != 201 || got[0] != "service:s000" || got[200] != ":4" {
 		t.Errorf("%d: %.80q", len(got), got)
 	}
+	for i := range 210 {
+		does(t, "grant", "add", "--registry", host, "user:bob", "pull", fmt.Sprintf("repository:r%d", i), "--id", fmt.Sprintf("r%d", i))
+	}
+	if got := strings.Split(completed(t, "grant", "rm", "--registry", host, "r"), "|"); len(got) != 201 {
+		t.Errorf("%d rules", len(got))
+	}
 	if got := completed(t, "user", "rm", "--registry", host, "service:s229"); got != "service:s229|:4" {
 		t.Error(got)
 	}

@@ -82,6 +82,9 @@ func TestGrant(t *testing.T) {
 	fails(t, cli.ExitUsage, "is no scope", grant("add", "user:ada", "pull", "acme")...)
 	fails(t, cli.ExitUsage, "--id", grant("add", "user:ada", "pull", "registry", "--id", "A")...)
 	fails(t, cli.ExitUsage, "text or json", grant("ls", "-o", "xml")...)
+	if got := completed(t, "grant", "rm", at[0], host, ""); !strings.Contains(got, "mine|") || strings.Contains(got, "config") {
+		t.Errorf("rules of the configuration are offered, or others not: %q", got)
+	}
 	does(t, "ls", host)
 	ids := strings.Fields(does(t, grant("add", "user:bob", "owner,admin", "namespace:acme")...))
 	fails(t, cli.ExitFailed, "which this would end", grant("add", "user:bob", "audit", "namespace:acme")...)
