@@ -44,6 +44,22 @@ func exampleRegistry() (address string, stop func()) {
 	}
 }
 
+// A registry with a certificate of one's own authority, or that knows its
+// callers by certificates.
+func ExampleCertificates() {
+	address := "reg.example.com:5000"
+	way, err := client.Certificates{Directories: client.CertificateDirectories()}.Transport(address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := client.New(address, client.Options{Transport: way})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.Address())
+	// Output: https://reg.example.com:5000
+}
+
 // exampleIndex pushes an empty index that mentions its name.
 func exampleIndex(address, name string) {
 	c, err := client.New(address, client.Options{})
