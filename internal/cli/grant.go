@@ -270,7 +270,11 @@ func (f *ruleFlags) explain(ctx context.Context, s streams, args []string) error
 		}
 	}
 	if !d.Allowed {
-		return &Failure{fmt.Errorf("%s may not %s in %s: no rule says so", d.Subject, d.Verb, d.Repository), ExitDenied}
+		hint := ""
+		if d.Subject != args[0] {
+			hint = fmt.Sprintf(" (if it is a service: service:%s)", args[0])
+		}
+		return &Failure{fmt.Errorf("%s may not %s in %s: no rule says so%s", d.Subject, d.Verb, d.Repository, hint), ExitDenied}
 	}
 	return nil
 }

@@ -58,6 +58,9 @@ func refused(ctx context.Context, err *lading.Error) error {
 // refusal is refused, where whoever would have enough with a token that is made
 // for more shall get that.
 func (d door) refusal(ctx context.Context, verb lading.Verb, enough func(lading.Grants) bool, err *lading.Error) error {
+	if err.Code == lading.CodeDenied { // says what to ask an administrator for
+		err = err.With("%s: it takes %s", err.Message, verb)
+	}
 	id := lading.IdentityFrom(ctx)
 	if id.Anonymous() || id.Credential == nil || id.Credential.Wider == nil {
 		return refused(ctx, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/lading-dev/lading"
@@ -211,6 +212,8 @@ func TestGuard(t *testing.T) {
 			rec = &recorder{}
 			if err, want := call(New(rec, others), name, ctx, "x"), refusal(name, signedIn); !errors.Is(err, want) || len(rec.reached) > 0 {
 				t.Errorf("%s without %s, signed in %v: %v, reached %v; want %v", name, verb, signedIn, err, rec.reached, want)
+			} else if errors.Is(err, lading.ErrDenied) && !strings.Contains(err.Error(), "it takes "+verb.String()) {
+				t.Errorf("%s without %s does not say what it takes: %v", name, verb, err)
 			}
 		}
 	}

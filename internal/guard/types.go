@@ -39,7 +39,7 @@ type guardedDefinitions struct {
 func (d door) manage(ctx context.Context) error {
 	grants, err := d.access.Granted(ctx, lading.VerbAdmin)
 	if err == nil && !grants.All() {
-		err = d.refusal(ctx, lading.VerbAdmin, lading.Grants.All, lading.ErrDenied)
+		err = d.refusal(ctx, lading.VerbAdmin, lading.Grants.All, lading.ErrDenied.With("this is for who administers the whole registry"))
 	}
 	return err
 }
