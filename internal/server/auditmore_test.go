@@ -229,7 +229,11 @@ func TestAuditFileReplicas(t *testing.T) {
 		t.Error(err)
 	}
 	pushTag(t, left, "last")
+	began := time.Now()
 	soon(t, "the other does not go on", func() bool { return tagsIn(t, one, other)["last"] == 1 })
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("the other goes on after %v: the turn was not given back", took)
+	}
 	for tag, n := range tagsIn(t, one, other) {
 		if n != 1 {
 			t.Errorf("%s is there %d times", tag, n)
