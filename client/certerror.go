@@ -80,7 +80,7 @@ type certTransport struct {
 const tries = 4
 
 func (t *certTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !strings.EqualFold(req.URL.Host, t.host) {
+	if !strings.EqualFold(withoutPort(req.URL.Host), withoutPort(t.host)) {
 		res, err := t.others.RoundTrip(req)
 		return res, explain(req.URL.Host, err)
 	}
@@ -99,6 +99,9 @@ func (t *certTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 }
+
+// withoutPort leaves out the port that HTTPS has anyway.
+func withoutPort(host string) string { return strings.TrimSuffix(host, ":443") }
 
 // CloseIdleConnections closes what is not in use.
 func (t *certTransport) CloseIdleConnections() {

@@ -62,7 +62,9 @@ A TIME is a duration before now, such as 90m, 24h or 7d, or a time as in RFC
 	fl.IntVarP(&f.limit, "limit", "n", 100, "tell no more than so `MANY`; 0: all")
 	fl.StringVarP(&f.output, "output", "o", "text", "`FORM` of the answer: text, json or ndjson")
 	fl.DurationVar(&f.every, "interval", 2*time.Second, "look every `TIME`, with --follow")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(toCompletions([]string{"text", "json", "ndjson"}), cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "output", words("text", "json", "ndjson"))
+	completeFlag(cmd, "actor", f.actors)
+	completeFlag(cmd, "repo", f.repositories)
 	return cmd
 }
 

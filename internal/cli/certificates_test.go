@@ -141,6 +141,14 @@ func TestCertificateMistakes(t *testing.T) {
 	fails(t, cli.ExitUsage, "--key: "+at("none")+": no such file", "ls", ref, "--cert", at("ada.pem"), "--key", at("none"))
 	fails(t, cli.ExitUsage, "--ca-file: "+at("ada.key")+": there is no certificate (PEM) in it", "ls", ref, "--ca-file", at("ada.key"))
 	fails(t, cli.ExitUsage, "--cert: 127.0.0.1:1 is spoken to over HTTP, where nothing is shown: write https://127.0.0.1:1", "ls", "127.0.0.1:1", "--cert", at("ada.pem"), "--key", at("ada.key"))
+	// Who trusts the authority is not told to.
+	w := open(t)
+	host := sealed(t, w, ca, ca)
+	put(t, dir, map[string][]byte{"ca.pem": ca.PEM()})
+	if code, _, log := lading(t, "ls", "https://localhost:"+host[strings.LastIndexByte(host, ':')+1:], "--ca-file", at("ca.pem")); code != cli.ExitFailed ||
+		!strings.Contains(log, "is not trusted: x509: certificate is") || strings.Contains(log, "--ca-file") {
+		t.Errorf("%d %s", code, log)
+	}
 	own := filepath.Join(certsd, "127.0.0.1:1")
 	put(t, own, map[string][]byte{"client.key": ada.Key})
 	fails(t, cli.ExitFailed, filepath.Join(own, "client.key")+": the certificate of this key, client.cert, is missing beside it", "ls", ref)

@@ -165,6 +165,14 @@ func (f *ruleFlags) subjects(ctx context.Context, before []string, text string) 
 		found, directive := f.groupNames(ctx, before, rest)
 		return prefixed("group:", found), directive
 	}
+	return f.actors(ctx, before, text)
+}
+
+// actors completes who has an account.
+func (f *ruleFlags) actors(ctx context.Context, before []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if !strings.Contains(text, ":") {
+		return words("user:", "service:")(ctx, before, text)
+	}
 	return subjectsOf(f.subjectsLike(ctx, text)), noFiles
 }
 

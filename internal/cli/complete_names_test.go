@@ -99,6 +99,10 @@ func TestCompletesNames(t *testing.T) {
 		{"grant add user:bob pull registry x", ":4"},
 		{"grant rm d", "devs|:4"},
 		{"access explain bo", "bob|:4"},
+		{"audit --actor u", "user:|:6"},
+		{"audit --actor user:bo", "user:bob|:4"},
+		{"audit --repo ac", "acme/web|:4"},
+		{"audit --output n", "ndjson|:4"},
 		{"access explain bob pu", "pull|push|:4"},
 		{"access explain bob pull ac", "acme/web|:4"},
 	} {
