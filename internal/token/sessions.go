@@ -241,8 +241,9 @@ func (u *uses) take() map[string]time.Time {
 // keepAtOnce is how many uses one transaction writes.
 const keepAtOnce = 500
 
-// Keep writes down when sessions were used, and removes those that have
-// expired. What could not be written is forgotten: a use is about to come again.
+// Keep writes down when sessions were used, removes those that have expired, and
+// reads again which were ended, which nothing else does where there is one
+// process. What could not be written is forgotten: a use is about to come again.
 func (s *Service) Keep(ctx context.Context) error {
 	at := s.uses.take()
 	for hashes := range slices.Chunk(slices.Sorted(maps.Keys(at)), keepAtOnce) {
@@ -257,7 +258,10 @@ func (s *Service) Keep(ctx context.Context) error {
 			return fmt.Errorf("token: uses of sessions: %w", err)
 		}
 	}
-	return s.sweep(ctx)
+	if err := s.sweep(ctx); err != nil {
+		return err
+	}
+	return s.RefreshEnded(ctx)
 }
 
 // sweep removes what has expired, where there is something.
@@ -276,5 +280,5 @@ func (s *Service) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("token: remove sessions that have expired: %w", err)
 	}
-	return s.RefreshEnded(ctx)
+	return nil
 }

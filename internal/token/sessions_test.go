@@ -271,3 +271,19 @@ func TestOldSessions(t *testing.T) {
 	w.Must(s.EndSession(context.Background(), all[0].ID))
 	w.want(s, "ended", a.Access, "")
 }
+
+// TestKeepReadsEnded: what could not be read when a session was ended is read a
+// minute later, also where nobody looks for what other replicas do.
+func TestKeepReadsEnded(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/c.db")
+	s, told := w.replica()
+	a, shown := w.session(s, as(ada), "")
+	w.Must(s.EndSession(context.Background(), shown.ID))
+	s.ended.Store(&map[string]bool{})
+	w.want(s, "as long as it is not read", a.Access, "user:ada")
+	w.Must(s.Keep(context.Background()))
+	w.want(s, "read again", a.Access, "")
+	if *told != 2 {
+		t.Error("told:", *told)
+	}
+}
