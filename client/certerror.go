@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 // CertificateReason is what is wrong with a certificate.
@@ -63,7 +64,16 @@ func (e *CertificateError) Error() string {
 			text += ", but those signed by " + takes
 		}
 	}
-	return text + ": " + e.Err.Error()
+	return strings.Map(printed, text+": "+e.Err.Error())
+}
+
+// printed replaces what does more to a terminal than to be read: names in
+// certificates are whatever somebody wrote there.
+func printed(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // certTransport shows a certificate to one host, and says of failures what a

@@ -230,6 +230,19 @@ func TestCertificateIsShownToOne(t *testing.T) {
 	}
 }
 
+// TestCertificateNames: names of authorities are shown, and do nothing to a
+// terminal.
+func TestCertificateNames(t *testing.T) {
+	ca, evil := certstest.New(t, "ca"), certstest.New(t, "evil\x1b[31m\nü")
+	dir := filesIn(t, t.TempDir(), map[string][]byte{"ca.pem": ca.PEM()})
+	reg := startKnown(t, ca, evil, tls.RequireAndVerifyClientCert, tls.VersionTLS13, nil)
+	_, err := reg.ask(t, client.Certificates{CAFile: filepath.Join(dir, "ca.pem")})
+	var e *client.CertificateError
+	if !errors.As(err, &e) || !strings.Contains(e.Error(), "signed by CN=evil?[31m?ü: ") || strings.ContainsAny(e.Error(), "\x1b\n") {
+		t.Errorf("%q", err)
+	}
+}
+
 // TestCertificateIsNotRetried: a client asks once, and its error is that of the
 // certificate.
 func TestCertificateIsNotRetried(t *testing.T) {

@@ -37,7 +37,7 @@ func TestExamples(t *testing.T) {
 		return code, log
 	}
 	for _, command := range []string{"user add bob --password-stdin", "user add service:ci", "cp -q " + w.host() + "/acme/web:1.0 " + host + "/acme/web:1.2", "cp -q " + w.host() + "/acme/web:1.0 oci:web:1.2"} {
-		if code, log := run("battery staple", strings.Fields(command)...); code != 0 {
+		if code, _, log := ladingWith(t.Context(), e, "battery staple", strings.Fields(command)...); code != 0 {
 			t.Fatal(command, log)
 		}
 	}
