@@ -8,12 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lading-dev/lading/internal/audit"
+	"github.com/lading-dev/lading/internal/sqldb"
 )
 
 // Of replicas one writes the file of records, for so long at a time.
 const (
 	turnOfRecords = "audit_file"
-	timeOfRecords = 30 * time.Second
+	timeOfRecords = 15 * time.Second
 )
 
 // openRecordsFile has records written to a file. A process that serves nobody
@@ -27,9 +28,11 @@ func (s *Server) openRecordsFile(a *auditor, path string, opt Options) (err erro
 	if opt.Alone {
 		return nil
 	}
-	o := audit.FileOptions{Path: path, Now: opt.Now, Logger: s.log,
-		Turn:    func(ctx context.Context) (bool, error) { return s.turns.Take(ctx, turnOfRecords, timeOfRecords) },
-		EndTurn: func(ctx context.Context) error { return s.turns.End(ctx, turnOfRecords) }}
+	o := audit.FileOptions{Path: path, Now: opt.Now, Logger: s.log}
+	if s.db.Dialect() == sqldb.Postgres { // of a SQLite catalog there is one process
+		o.Turn = func(ctx context.Context) (bool, error) { return s.turns.Take(ctx, turnOfRecords, timeOfRecords) }
+		o.EndTurn = func(ctx context.Context) error { return s.turns.End(ctx, turnOfRecords) }
+	}
 	if path == "-" {
 		o.Path, o.Out = "", os.Stdout
 	}
