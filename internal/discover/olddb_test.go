@@ -42,6 +42,8 @@ type oldContent struct {
 	// Before are the manifests at Cursor, before the last changes.
 	Before []lading.Item
 	Cursor string
+	// Access is nil in those of before version 14.
+	Access *oldAccess
 }
 
 func TestOldDatabases(t *testing.T) {
@@ -69,6 +71,7 @@ func TestOldDatabases(t *testing.T) {
 				}
 				f := newFixture(t, url, discover.Options{})
 				f.Clock.Add(24 * time.Hour)
+				readOldAccess(t, f, want.Access)
 				readOld(t, f, want)
 				if got, new := schema(t, f.DB), schema(t, newFixture(t, fresh(t), discover.Options{}).DB); got != new {
 					t.Errorf("an old database becomes\n%s\na new one is\n%s\nDo not change a migration that was released: add one.", got, new)
@@ -177,6 +180,10 @@ func makeOld(t *testing.T, url, base, engine string) {
 	for _, kind := range []lading.Kind{lading.KindRepositories, lading.KindTags, lading.KindManifests} {
 		out.Items[kind], _ = f.all(lading.Query{Kind: kind}, 100)
 	}
+	s := storesOf(f)
+	s.fill()
+	held := s.read()
+	out.Access = &held
 	raw, err := json.MarshalIndent(out, "", " ")
 	f.Must(err)
 	f.Must(os.MkdirAll(filepath.Dir(base), 0o755))
