@@ -18,4 +18,6 @@
 //	                     LADING_POSTGRES=1
 //	LADING_SCHEDULES=n   runs n schedules in the process, without HTTP
 //	LADING_LONG=1        runs the long forms, as LADING_SOAK does
+//	LADING_BEHIND=n      leaves out the first n schedules: those of a long form
+//	                     that have been run
 package modeltest

@@ -21,9 +21,9 @@ type follower struct {
 	query lading.WatchQuery
 	sse   bool
 	copy  copyOf
-	// staged is the copy as it was when the stream began to tell a difference,
-	// until there is an id: whoever loses the stream in between goes back to
-	// it, as the last id knows nothing of what was shown since.
+	// staged is the copy as it was when the stream began to tell a difference or
+	// a transaction, until there is an id: whoever loses the stream in between
+	// goes back to it, as the last id knows nothing of what was shown since.
 	staged copyOf
 	seen   bool   // the copy is of something: there was a synced, a bookmark or an id
 	last   string // the last id
@@ -161,9 +161,7 @@ func (r *run) takeEvent(w *follower, t told) error {
 		w.on.catching = false
 	case lading.ControlCoalesced:
 		w.on.catching = true
-		if w.staged == nil {
-			w.staged = maps.Clone(w.copy)
-		}
+		w.stage("")
 		clear(w.live) // prev_rev does not chain across
 	case lading.ControlError:
 		return r.streamFailed(w, t)
@@ -197,6 +195,7 @@ func (r *run) changeTold(w *follower, t told) error {
 	if err := manifestTold(w, t.change); err != nil {
 		return err
 	}
+	w.stage(t.id)
 	if len(w.query.Actions) > 0 {
 		if !slices.Contains(w.query.Actions, t.change.Action) {
 			return fmt.Errorf("an action that was not asked for")
@@ -204,6 +203,13 @@ func (r *run) changeTold(w *follower, t told) error {
 		return nil
 	}
 	return w.copy.apply([]lading.Item{it.Item})
+}
+
+// stage keeps the copy as it is before what comes without an id.
+func (w *follower) stage(id string) {
+	if id == "" && w.staged == nil {
+		w.staged = maps.Clone(w.copy)
+	}
 }
 
 // journalTold checks a change as it happened: in order, once, and the rows of a
