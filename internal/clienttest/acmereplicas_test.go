@@ -113,7 +113,7 @@ func TestACMEReplicas(t *testing.T) {
 	if n := issued(); n != 2 || second.SerialNumber.Cmp(first.SerialNumber) == 0 {
 		t.Errorf("%d certificates were issued, want 2", n)
 	}
-	if left := first.NotAfter.Sub(time.Now()); left <= 0 {
+	if left := time.Until(first.NotAfter); left <= 0 {
 		t.Errorf("it was renewed %v late, %v after the first look", -left, time.Since(began))
 	}
 	t.Logf("the CA came to %d and %d; the first was good for another %v", b.handed[0].Load(), b.handed[1].Load(), time.Until(first.NotAfter))
