@@ -127,7 +127,7 @@ func (t *target) start(ctx context.Context, access guard.Access) (*running, erro
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("%s, durability %s, fsync of 4 KiB %v, opened in %v\n", srv.Catalog().DB().Dialect(), cfg.Durability, latency, time.Since(began).Round(time.Millisecond))
+	fmt.Printf("%s, durability %s, fsync of 4 KiB %v, the processors' pace %s, opened in %v\n", srv.Catalog().DB().Dialect(), cfg.Durability, latency, ms(pace()), time.Since(began).Round(time.Millisecond))
 	return r, nil
 }
 

@@ -169,6 +169,7 @@ func (b *watchBench) latency(query string) error {
 		return err
 	}
 	defer s.close()
+	before := pace()
 	stop := b.pushAt(b.rate)
 	if err := s.run(time.Duration(1+b.seconds/10)*time.Second, func() bool { return false }); err != nil {
 		return err
@@ -187,9 +188,9 @@ func (b *watchBench) latency(query string) error {
 		return fmt.Errorf("%d events, %d errors (%s): %v", len(s.delays), s.wrong, s.lastWrong, err)
 	}
 	slices.Sort(s.delays)
-	fmt.Printf("%d streams%s, %d pushes/s: %.0f events of tags/s; from an event's time, which is before its commit, to the reader p50 %s  p99 %s  max %s; PUT p50 %s  p99 %s; CPU of the server %.0f %%, of readers and pushers %.0f %%\n",
+	fmt.Printf("%d streams%s, %d pushes/s: %.0f events of tags/s; from an event's time, which is before its commit, to the reader p50 %s  p99 %s  max %s; PUT p50 %s  p99 %s; CPU of the server %.0f %%, of readers and pushers %.0f %%; the processors' pace %s before, %s after\n",
 		b.watchers, query, b.rate, float64(s.events)/took.Seconds(), ms(s.delays.at(.5)), ms(s.delays.at(.99)), ms(s.delays.at(1)),
-		ms(pushes.at(.5)), ms(pushes.at(.99)), 100*server.Seconds()/took.Seconds(), 100*own.Seconds()/took.Seconds())
+		ms(pushes.at(.5)), ms(pushes.at(.99)), 100*server.Seconds()/took.Seconds(), 100*own.Seconds()/took.Seconds(), ms(before), ms(pace()))
 	return nil
 }
 
